@@ -1,0 +1,178 @@
+"""From the arrays and labels of a user's own file to a Dataset: what the csv, h5 and npz loaders share."""
+
+import os
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from math import prod
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.types import Array, DataError, Dataset, Rows
+
+Task = Literal["auto", "classification", "regression"]
+Classes = tuple[float, ...] | tuple[str, ...]
+
+# With task=auto, integers with more distinct values than this are amounts, not names of classes.
+MOST_CLASSES = 20
+
+
+class Labels(NamedTuple):
+    """A column of targets, `distinct[codes]`: `distinct` (k,) sorted, float64 or str; `codes` (n,)."""
+
+    distinct: NDArray[Any]
+    codes: NDArray[np.int64]
+
+
+def existing(path: str) -> Path:
+    """The file at `path`, or DataError saying where it was looked for."""
+    file = Path(path).expanduser()
+    if file.is_dir():
+        raise DataError(f"dataset.path={path} is a directory; expected a file.")
+    if not file.is_file():
+        siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
+        raise DataError(
+            f"dataset.path={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}."
+        )
+    if not os.access(file, os.R_OK):
+        raise DataError(f"dataset.path={path} may not be read by this user; expected a file with read permission.")
+    return file
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A clause that proposes the known name that looks most like `name`, or nothing.
+
+    >>> nearest("trian_x", ["train_x", "train_y"])
+    "; did you mean 'train_x'?"
+    """
+    close = get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """The names for a message, in quotes; the first `most` of them where there are many."""
+    names = list(names)
+    shown = ", ".join(f"'{name}'" for name in names[:most]) or "nothing"
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def from_arrays(
+    name: str,
+    path: Path,
+    read: Callable[[str], NDArray[Any]],
+    *,
+    inputs: str,
+    target: str,
+    test_inputs: str | None,
+    test_target: str | None,
+    task: Task,
+) -> Dataset:
+    """A Dataset of the named arrays in a file, where `read(key)` returns an array or raises DataError."""
+    if (test_inputs is None) != (test_target is None):
+        raise DataError(
+            f"dataset.test_inputs={test_inputs} and dataset.test_target={test_target} must be given both or not at all."
+        )
+    X, image_shape = as_inputs(read(inputs), f"'{inputs}' in {path}")
+    labels = as_labels(read(target), len(X), f"'{target}' in {path}")
+    y, classes = encode(labels, task, f"'{target}' in {path}")
+    test = None
+    if test_inputs is not None and test_target is not None:
+        X_test, _ = as_inputs(read(test_inputs), f"'{test_inputs}' in {path}", fewest=1)
+        if X_test.shape[1] != X.shape[1]:
+            raise DataError(
+                f"'{test_inputs}' in {path} has {X_test.shape[1]} values a row; "
+                f"expected {X.shape[1]}, as in '{inputs}'."
+            )
+        where = f"'{test_target}' in {path}"
+        test_labels = as_labels(read(test_target), len(X_test), where)
+        y_test = encode_as(test_labels, classes, lambda row: f"{where}, row {row} (counted from 0),")
+        test = Rows(X_test, y_test)
+    return Dataset(name, Rows(X, y), test, classes=classes, image_shape=image_shape, source=str(path))
+
+
+def as_inputs(array: NDArray[Any], where: str, fewest: int = 2) -> tuple[Array, tuple[int, int, int] | None]:
+    """Any array of numbers (n, ...) as X (n, d) float64; and the image shape, if it is (n, h, w, 1 or 3)."""
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where} holds {array.dtype}; expected numbers.")
+    if array.ndim == 0 or len(array) < fewest or array.size == 0:
+        raise DataError(f"{where} has shape {array.shape}; expected {fewest} or more rows of one or more values.")
+    X = array.reshape(len(array), prod(array.shape[1:])).astype(np.float64)
+    finite = np.isfinite(X)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        raise DataError(
+            f"{where}: row {row}, column {column} (counted from 0) is {X[row, column]}; expected a finite number."
+        )
+    image = array.shape[1:]
+    return X, (image[0], image[1], image[2]) if len(image) == 3 and image[2] in (1, 3) else None
+
+
+def as_labels(array: NDArray[Any], n: int, where: str) -> Labels:
+    """Any array of n targets, a row or a column of them too, as Labels."""
+    if array.dtype.kind not in "biufSU":
+        raise DataError(f"{where} holds {array.dtype}; expected numbers or text.")
+    if array.size != n or array.size != max(array.shape, default=1):
+        raise DataError(f"{where} has shape {array.shape}; expected ({n},), one target for each of the {n} rows of X.")
+    y = array.ravel()
+    if y.dtype.kind in "SU":
+        try:
+            y = np.char.decode(y, "utf-8") if y.dtype.kind == "S" else y
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where} holds bytes that are not UTF-8 text: {error}.") from None
+        missing = np.char.str_len(np.char.strip(y)) == 0
+    else:
+        y = y.astype(np.float64)
+        missing = ~np.isfinite(y)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise DataError(
+            f"{where}: row {row} (counted from 0) is {y[row].item()!r}; expected a label or a finite number."
+        )
+    distinct, codes = np.unique(y, return_inverse=True)
+    return Labels(distinct, codes.astype(np.int64))
+
+
+def encode(labels: Labels, task: Task, where: str) -> tuple[NDArray[np.int64] | Array, Classes | None]:
+    """What `y` holds, and its classes (None for a regression).
+
+    With task=auto, text is classification, and so are integers with at most 20 distinct values; other numbers
+    are regression targets.
+
+    >>> encode(Labels(np.array(["cat", "dog"]), np.array([1, 0, 1])), "auto", "'pet'")
+    (array([1, 0, 1]), ('cat', 'dog'))
+    """
+    distinct, codes = labels
+    text = distinct.dtype.kind == "U"
+    if text and task == "regression":
+        raise DataError(f"{where} holds text such as {distinct[0].item()!r}; expected numbers for task=regression.")
+    few_integers = not text and len(distinct) <= MOST_CLASSES and bool((distinct == np.floor(distinct)).all())
+    if task == "regression" or (task == "auto" and not text and not few_integers):
+        return distinct[codes], None
+    if len(distinct) < 2:
+        raise DataError(
+            f"{where} holds the single class {distinct[0].item()!r}; expected two or more classes "
+            f"(or numbers, with dataset.task=regression)."
+        )
+    return codes, tuple(distinct.tolist())
+
+
+def encode_as(labels: Labels, classes: Classes | None, where: Callable[[int], str]) -> NDArray[np.int64] | Array:
+    """The `y` of a test set, in the classes of the training rows; `where(row)` names a row for a message."""
+    distinct, codes = labels
+    if classes is None:
+        if distinct.dtype.kind == "U":
+            raise DataError(f"{where(0)} is {distinct[codes[0]].item()!r}; expected a number, as in the training rows.")
+        return distinct[codes]
+    known: dict[object, int] = {label: index for index, label in enumerate(classes)}
+    indices = np.array([known.get(label, -1) for label in distinct.tolist()], dtype=np.int64)
+    y = indices[codes]
+    if (y < 0).any():
+        row = int(np.argmax(y < 0))
+        label = distinct[codes[row]].item()
+        raise DataError(
+            f"{where(row)} is {label!r}, no class of the training rows; expected one of "
+            f"{listed(map(str, classes))}{nearest(str(label), map(str, classes))}."
+        )
+    return y

@@ -1,0 +1,83 @@
+"""The door: `python -m runner [-m] OVERRIDES`.
+
+It composes and checks everything first (a mistake: exit 2, nothing written), hands over to Hydra's own main for
+directories and sweeps, and leaves with 0, or 1 where a run diverged or failed, or 130 after Ctrl-C.
+"""
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from runner import multirun, screen, session
+from runner.journal import JournalError
+from runner.record import run_name
+from runner.schema import ConfigError
+from runner.sweep import Job
+
+
+@hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")
+def task(config: DictConfig) -> float:
+    """One run in the directory that Hydra has made; returns its objective, for Hydra's own sweepers."""
+    about = HydraConfig.get()
+    here = session.current()
+    experiment = here.experiment(list(about.overrides.task))
+    directory, tags = Path(about.runtime.output_dir), {}
+    if about.mode == RunMode.MULTIRUN:
+        sweep_dir = Path(about.sweep.dir).absolute()
+        here.sweep = tags["sweep"] = f"{sweep_dir.parent.name}_{sweep_dir.name}"
+    screen.introduce(experiment)
+    records = here.run([Job(experiment, directory, run_name(experiment), tags)])
+    if not records:
+        raise KeyboardInterrupt
+    screen.result(records[0])
+    return multirun.objective(records[0])
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0 done, 1 diverged or failed, 2 wrong configuration, 130 interrupted."""
+    arguments: Namespace = get_args_parser().parse_args()
+    only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
+    try:
+        if only_hydra:
+            task()
+            return
+        here = session.open_session(arguments.config_dir)
+        sys.argv += _check(here, arguments)
+        task()
+        if arguments.cfg:
+            return
+        sys.exit(here.finish())
+    except ConfigError as error:
+        screen.problems(error.problems)
+        sys.exit(2)
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(session.INTERRUPTED)
+
+
+def _check(here: session.Session, arguments: Namespace) -> list[str]:
+    """Check all there is before Hydra writes anything; returns the overrides that undo a preset's leftovers."""
+    overrides = list(arguments.overrides)
+    if arguments.multirun:
+        here.check(here.composer.expand([text for text in overrides if not text.startswith("hydra.")]))
+        return []
+    experiment = here.experiment([text for text in overrides if not text.startswith(("hydra.", "hydra/"))])
+    for text in overrides:
+        key, _, value = text.partition("=")
+        if key == "hydra.run.dir" and session.holds_a_run(Path(value)):
+            raise ConfigError([f"hydra.run.dir={value} holds a run already. Choose another directory."])
+    assert experiment.composed is not None
+    return experiment.composed.extra
+
+
+if __name__ == "__main__":
+    main()

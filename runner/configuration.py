@@ -1,0 +1,256 @@
+"""Composition: overrides in, one DictConfig out, or every mistake at once and nothing written.
+
+Hydra stops at the first mistake, exits 1 and leaves a directory behind. So the door composes here first, in one go;
+only when that fails, override by override, to collect all that is wrong. A sweep composes each distinct choice of
+groups once and sets the values on copies, by Hydra's own function: the same configuration, fifty times sooner.
+"""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from hydra import compose, initialize_config_module
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.schema import ConfigError, show, suggest
+
+OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
+
+# Keys of a preset that only make sense with the data that it was made for.
+TIED_TO_DATA = ("training.target", "allow_unreachable_labels")
+
+
+class Composed(NamedTuple):
+    """`config` without Hydra's own node, and `hydra`, that node.
+
+    `overrides` are those asked for and, at their end, the `extra` ones that undo a preset's leftovers; `notes` tell
+    of them.
+    """
+
+    config: DictConfig
+    hydra: DictConfig
+    overrides: list[str]
+    extra: list[str]
+    notes: list[str]
+
+
+class Composer:
+    """Hydra's composition over conf/, with the user's own `config_dir` beside it. Every yaml is read once."""
+
+    def __init__(self, config_dir: str | None = None):
+        self.search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+        if config_dir and not Path(config_dir).is_dir():
+            raise ConfigError([f"--config-dir {config_dir}: there is no such directory."])
+        GlobalHydra.instance().clear()
+        with initialize_config_module("conf", version_base="1.3"):
+            self._global: Any = copy.copy(GlobalHydra.instance().hydra)
+            self.loader: Any = GlobalHydra.instance().config_loader()
+            self._compose([])  # makes the loader read its sources, and the user's with them
+        self.groups = [str(group) for group in self.loader.list_groups("") if group != "hydra"]
+        self._bases: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
+
+    def compose(self, overrides: Sequence[str]) -> Composed:
+        """Compose, and mend what a preset leaves behind where another option stands in for its own.
+
+        Raises ConfigError with every mistake: unknown groups, options and keys, and overrides that do not parse.
+        """
+        try:
+            config, hydra = self._fast(overrides)
+            extra, notes = self._leftovers(hydra.runtime.choices, overrides)
+            if extra:
+                config, hydra = self._fast([*overrides, *extra])
+        except (HydraException, OmegaConfBaseException) as first:
+            problems, good = self._all_mistakes(overrides)
+            raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
+        return Composed(config, hydra, [*overrides, *extra], extra, notes)
+
+    def expand(self, overrides: Sequence[str]) -> list[list[str]]:
+        """The jobs of a sweep, in Hydra's own grammar and order: the last list varies fastest.
+
+        Raises ConfigError for what does not parse, for ranges that only a search takes, and for empty ones.
+        """
+        problems, parsed = [], []
+        for text in overrides:
+            try:
+                override = OverridesParser.create(config_loader=self.loader).parse_override(text)
+                if override.is_sweep_override() and not override.is_discrete_sweep():
+                    problems.append(f"{text}: an interval is for a search; a sweep takes a list, range() or choice().")
+                elif override.is_sweep_override() and not list(override.sweep_string_iterator()):
+                    problems.append(f"{text}: there is nothing in that range.")
+                parsed.append(override)
+            except HydraException as error:
+                problems.append(f"{text}: an override is KEY=VALUE or KEY=VALUE,VALUE. {_one_line(error)}")
+        if problems:
+            raise ConfigError(problems)
+        return BasicSweeper.split_arguments(parsed, None)[0]
+
+    def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
+        """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""
+        parsed: list[Override] = OverridesParser.create().parse_overrides(list(overrides))
+        values = [override for override in parsed if self._is_value(override)]
+        structure = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
+        if structure not in self._bases:
+            whole = self._compose(structure)
+            base = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+            OmegaConf.set_struct(base, True)
+            self._bases[structure] = base, whole.hydra
+        base, hydra = self._bases[structure]
+        config = copy.deepcopy(base)
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        return config, hydra
+
+    def _is_value(self, override: Override) -> bool:
+        key = override.key_or_group
+        if override.is_sweep_override():
+            return False  # Hydra says what it thinks of that
+        return key not in self.groups and not override.package and key.split(".")[0] != "hydra"
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        GlobalHydra.instance().clear()
+        GlobalHydra.instance().initialize(self._global)
+        try:
+            return compose("config", overrides=[*self.search, *overrides], return_hydra_config=True)
+        finally:
+            GlobalHydra.instance().clear()
+
+    def _all_mistakes(self, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Add the overrides one at a time: what is wrong with each that does not compose, and those that do."""
+        good: list[str] = []
+        problems: list[str] = []
+        bad_groups: list[str] = []
+        # Choices of groups first: which keys there are depends on them.
+        for override in sorted(overrides, key=lambda text: not self._is_choice(text)):
+            if any(override.lstrip("+~").startswith(f"{group}.") for group in bad_groups):
+                continue  # its group's choice is wrong already: whether the key is right cannot be said
+            try:
+                self._compose([*good, override])
+                good.append(override)
+            except (HydraException, OmegaConfBaseException) as error:
+                problems.append(self._explain(override, error, good))
+                if self._is_choice(override):
+                    bad_groups.append(override.split("=")[0].lstrip("+~"))
+        return problems, good
+
+    def _is_choice(self, override: str) -> bool:
+        return override.split("=")[0].lstrip("+~").split("@")[0] in self.groups
+
+    def _explain(self, override: str, error: Exception, good: list[str]) -> str:
+        """One sentence on why `override` does not compose: what, where, what was expected, the nearest valid name."""
+        try:
+            parsed: Override = OverridesParser.create().parse_overrides([override])[0]
+        except HydraException:
+            return f"{override}: an override is KEY=VALUE, like optimizer.lr=0.1. {_one_line(error)}"
+        if parsed.is_sweep_override():
+            return f"{override}: several values are a sweep. Add -m to run one job for each."
+        key, value = parsed.key_or_group, parsed.value()
+        if self._is_choice(override):
+            there = self._options(key)
+            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
+        keys = _keys(self._compose(good))
+        if key in keys:
+            return f"{override}: {_one_line(error)}"
+        same_name = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]]
+        near = f" Did you mean {' or '.join(same_name)}?" if same_name else suggest(key, [*keys, *self.groups])
+        siblings = [known for known in keys if known.rpartition(".")[0] == key.rpartition(".")[0]]
+        listing = f" There are: {', '.join(siblings)}." if siblings and not near else ""
+        return f"{key}: there is no such key.{near}{listing}"
+
+    def _options(self, group: str) -> list[str]:
+        """Every option of a group, those in folders (experiment=posts/xor) too."""
+        found = [str(option) for option in self.loader.get_group_options(group)]
+        for folder in self.loader.list_groups(group):
+            found += [f"{folder}/{option}" for option in self._options(f"{group}/{folder}")]
+        return found
+
+    def _leftovers(self, choices: Any, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Overrides that undo what a preset set for an option that is not used, and one line that names them.
+
+        `experiment=posts/cats dataset=xor` must not train XOR with the cats' divisor, nor `optimizer=adam` take the
+        rate that the preset meant for gd.
+        """
+        preset = choices.get("experiment")
+        if not preset:
+            return [], []
+        source = self.loader.repository.load_config(f"experiment/{preset}")
+        made_for = {entry.group.lstrip("/"): entry.value for entry in source.defaults_list if entry.override}
+        replaced = {group for group, option in made_for.items() if choices.get(group) != option}
+        given = {override.split("=")[0].lstrip("+") for override in overrides}
+        body = _keys(source.config)
+        keys = [key for key in body if "." in key and key.split(".")[0] in replaced]
+        if "dataset" in replaced:
+            keys += [key for key in TIED_TO_DATA if key in body]
+        keys = [key for key in keys if not any(key == name or key.startswith(f"{name}.") for name in given)]
+        if not keys:
+            return [], []
+        dropped = ", ".join(f"{key}={show(_plain(source.config, key))}" for key in keys)
+        instead = ", ".join(f"{group}={choices[group]}" for group in sorted(replaced))
+        note = f"experiment={preset} is used with {instead}: what it sets for its own choice is left out ({dropped})."
+        return [self._undo(key, choices) for key in keys], [note]
+
+    def _undo(self, key: str, choices: Any) -> str:
+        """The override that gives `key` the value it would have had without the preset."""
+        group, _, name = key.partition(".")
+        path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
+        source = self.loader.repository.load_config(path).config
+        return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
+
+
+def with_hydra(composed: Composed, master: DictConfig, number: int) -> DictConfig:
+    """The job's whole configuration, Hydra's node in it, as Hydra's own launcher would have it for job `number`."""
+    config = copy.deepcopy(composed.config)
+    with read_write(config), open_dict(config):
+        config.hydra = copy.deepcopy(master.hydra)
+        config.hydra.job.id = config.hydra.job.num = number
+        config.hydra.overrides.task = list(composed.overrides)
+        config.hydra.job.override_dirname = ",".join(sorted(composed.overrides))
+        config.hydra.runtime.choices = composed.hydra.runtime.choices
+    OmegaConf.copy_cache(from_config=master, to_config=config)
+    return config
+
+
+def _keys(config: DictConfig) -> list[str]:
+    """Every key of a configuration, dotted, but Hydra's own."""
+
+    def walk(node: Any, prefix: str) -> list[str]:
+        found = []
+        for name, value in node.items():
+            found.append(f"{prefix}{name}")
+            if isinstance(value, dict):
+                found += walk(value, f"{prefix}{name}.")
+        return found
+
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    return walk({key: value for key, value in plain.items() if key != "hydra"}, "")
+
+
+def _plain(config: DictConfig, key: str) -> Any:
+    """A value as it is written: containers as such, interpolations unresolved."""
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    for part in key.split("."):
+        node = node[part]
+    return node
+
+
+def _as_override(value: Any) -> str:
+    """A value in Hydra's override grammar."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "\\'") + "'"
+    if isinstance(value, list):
+        return "[" + ",".join(_as_override(part) for part in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_as_override(part)}" for key, part in value.items()) + "}"
+    return show(value)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,518 @@
+"""Configuration in, a validated `Experiment` out: the only place where names in a configuration become functions.
+
+A configuration names a function of the group's one module and gives its arguments; nothing else in it is ever called.
+Every mistake in names, types, bounds, data, and in what goes with what is collected before anything is trained or
+written.
+"""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from annotated_types import Ge, Le
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import datasets
+from datasets import DataError, Dataset
+from datasets.preparation import prepare
+from runner.configuration import Composed, Composer
+from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules, scores
+from runner.nn.architectures import Architecture
+from runner.nn.types import PositiveCount
+from runner.schema import ConfigError, options, show, suggest, validate
+from runner.stack import Data, Plan, Recipe, metric_keys
+
+MODULES = {
+    "architecture": (architectures, "Architecture"),
+    "init": (initializers, "Initializer"),
+    "optimizer": (optimizers, "Optimizer"),
+    "schedule": (schedules, "Schedule"),
+    "fault": (faults, "Fault"),
+}
+# What members of a stack may differ in, beside the optimizer's numbers, l2, dropout and the target.
+NOT_SHARED = ("seed", "rng", "init", "tracking", "plots", "progress", "experiment", "dataset")
+# The sources that decide what numbers come out.
+COMPUTING = (
+    "runner/nn",
+    "runner/stack.py",
+    "runner/train.py",
+    "runner/nonfinite.py",
+    "runner/experiment.py",
+    "datasets",
+)
+ROWS = 200  # about so many rows a run, where training.log_every is auto
+
+
+class Target(NamedTuple):
+    """What a run must reach to count as a success: `metric` at most (a cost) or at least (a score) `value`."""
+
+    metric: str
+    value: float
+
+    def reached(self, values: Mapping[str, float]) -> bool:
+        value = values.get(self.metric, float("nan"))
+        return bool(value <= self.value if self.metric.endswith("/cost") else value >= self.value)
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where the run's record goes."""
+
+    name: Literal["mlflow", "offline", "none"]
+    uri: str
+    experiment: str
+    run_name: str | None
+    tags: dict[str, str]
+    wait: bool
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A run, checked and ready: `config` as composed and resolved, the data, and the `recipe` for train()."""
+
+    config: dict[str, Any]
+    overrides: tuple[str, ...]
+    dataset: Dataset
+    recipe: Recipe
+    target: Target
+    tracking: Tracking
+    output: str
+    loss: str
+    constant_cost: float
+    progress: bool = True
+    composed: Composed | None = None
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should be told of the composition."""
+        return self.composed.notes if self.composed else []
+
+    @property
+    def data_digest(self) -> str:
+        return _digest(self.dataset)
+
+    def key(self) -> str:
+        """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
+        decisive = {key: value for key, value in self.config.items() if key not in ("tracking", "plots", "progress")}
+        text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest()
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def stack_key(self) -> str:
+        """Runs with the same key train as one stack: they differ in nothing but what a stack keeps in columns."""
+        alike = {key: value for key, value in self.config.items() if key not in NOT_SHARED}
+        alike["optimizer"] = {
+            key: "a number" if isinstance(value, float | int) else value for key, value in alike["optimizer"].items()
+        }
+        alike["architecture"] = {
+            key: value for key, value in alike["architecture"].items() if key not in ("l2", "dropout")
+        }
+        alike["training"] = {key: value for key, value in alike["training"].items() if key != "target"}
+        regularised = bool(self.recipe.l2), bool(self.recipe.dropout)
+        return json.dumps([alike, self.data_digest, regularised], sort_keys=True, default=str)
+
+
+# The schemas of what is not a group of functions: each is a signature, read like all others.
+def general(
+    seed: Annotated[int, Ge(0), Le(2**32 - 1)],
+    rng: Literal["default", "legacy"],
+    dtype: Literal["float64", "float32"],
+    allow_unreachable_labels: bool,
+    progress: bool,
+) -> None:
+    """The keys at the top of the configuration."""
+
+
+def training(
+    iterations: PositiveCount,
+    epochs: PositiveCount | None,
+    batch_size: PositiveCount | None,
+    log_every: PositiveCount | Literal["auto"],
+    checkpoint_every: PositiveCount | None,
+    patience: PositiveCount | None,
+    target: dict[str, Any] | None,
+) -> None:
+    """`training.*`."""
+
+
+def target(metric: str, value: float) -> None:
+    """`training.target`."""
+
+
+def objective(metric: str, mode: Literal["auto", "min", "max"]) -> None:
+    """`objective.*`."""
+
+
+def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Experiment:
+    """The experiment that `python -m runner OVERRIDES` would run.
+
+    Raises ConfigError with every mistake at once, and DataError's message among them.
+
+    >>> compose(["dataset=xor", "architecture.hidden=[3]"]).recipe.widths
+    (2, 3, 1)
+    """
+    return compose_with(Composer(config_dir), overrides)
+
+
+def compose_with(composer: Composer, overrides: Sequence[str]) -> Experiment:
+    """`compose`, for many jobs over the same files."""
+    try:
+        found = composer.compose(overrides)
+    except ConfigError as error:
+        raise ConfigError(error.problems + _further_problems(composer, error.good)) from error
+    return replace(build(found.config, found.overrides), composed=found)
+
+
+def _further_problems(composer: Composer, overrides: Sequence[str]) -> list[str]:
+    """What else is wrong, where the overrides that do not compose are left out."""
+    try:
+        build(composer.compose(overrides).config)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
+    """Validate a composed configuration and make everything that it names.
+
+    Raises ConfigError: names, types, bounds, data files, and parts that do not go together, all at once.
+    """
+    plain = _resolved(config)
+    problems = _problems(plain)
+    dataset = None if any(p.startswith("dataset") for p in problems) else _load(plain["dataset"], problems)
+    if problems or dataset is None:
+        raise ConfigError(problems)
+    architecture: Architecture = _call("architecture", plain["architecture"])
+    output, loss = _head(architecture, dataset, problems)
+    if not problems:
+        _check_labels(plain, architecture, dataset, output, problems)
+    if problems:
+        raise ConfigError(problems)
+    sets, labels = _sets(dataset, output, plain["dtype"])
+    plan, goal, constant = _plan(plain, sets, loss, output, problems)
+    _check_fault(plain, loss, problems)
+    if problems:
+        raise ConfigError(problems)
+    optimizer_arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
+    recipe = Recipe(
+        sets=sets,
+        widths=(dataset.n_features, *architecture.hidden, sets["train"].Y.shape[1]),
+        activation=options(activations, "Activation")[architecture.activation](),
+        head=options(losses, "Head")[loss](output, architecture.epsilon),
+        score=_score(dataset, output, labels),
+        optimizer=_function("optimizer", plain["optimizer"]["name"]),
+        schedule=_call("schedule", plain["schedule"]),
+        plan=plan,
+        initializer=_call("init", plain["init"]),
+        fault=_fault(plain, architecture),
+        optimizer_arguments=optimizer_arguments,
+        l2=float(architecture.l2),
+        dropout=float(architecture.dropout),
+        seed=plain["seed"],
+        rng=plain["rng"],
+        dtype=plain["dtype"],
+    )
+    return Experiment(
+        config=plain,
+        overrides=tuple(overrides),
+        dataset=dataset,
+        recipe=recipe,
+        target=goal,
+        tracking=Tracking(**plain["tracking"]),
+        output=output,
+        loss=loss,
+        constant_cost=constant,
+        progress=plain["progress"],
+    )
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """SHA-256 over the sources that compute results."""
+    digest = hashlib.sha256()
+    root = Path(__file__).resolve().parents[1]
+    for place in COMPUTING:
+        path = root / place
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=64)
+def _digest(dataset: Dataset) -> str:
+    return dataset.digest()
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([" ".join(str(error).split())]) from error
+    return _without_missing(plain)
+
+
+def _without_missing(node: Any) -> Any:
+    """A key that is `???` is left out: whoever needs it says so, in its own words."""
+    if isinstance(node, dict):
+        return {str(key): _without_missing(value) for key, value in node.items() if value != "???"}
+    return node
+
+
+def _problems(plain: dict[str, Any]) -> list[str]:
+    """Everything that can be said of the configuration without looking at the data."""
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "experiment"}
+    problems = []
+    for section in sections - {"experiment"}:
+        if not isinstance(plain.get(section), dict):
+            problems.append(f"{section} must be a group's option or a mapping of keys. Got {show(plain.get(section))}.")
+    if problems:
+        return problems
+    top = {key: value for key, value in plain.items() if key not in sections}
+    problems += validate(general, top, "", name="the configuration")
+    problems += _dataset_problems(plain["dataset"])
+    for group in MODULES:
+        problems += _group_problems(group, plain[group])
+    problems += validate(training, plain["training"], "training", name="training")
+    if isinstance(plain["training"].get("target"), dict):
+        problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
+    problems += validate(objective, plain["objective"], "objective", name="objective")
+    problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
+    architecture = plain["architecture"]
+    problems += _names(architecture, "activation", options(activations, "Activation"))
+    problems += _names(architecture, "loss", ["auto", *options(losses, "Head")])
+    problems += _names(architecture, "output", ["auto", *losses.OUTPUTS])
+    if architecture.get("epsilon") and architecture.get("loss") != "cross_entropy_from_probabilities":
+        problems.append(
+            "architecture.epsilon is the epsilon of loss cross_entropy_from_probabilities; "
+            f"architecture.loss={architecture.get('loss')} has none."
+        )
+    return problems
+
+
+def _names(section: dict[str, Any], key: str, names: Any) -> list[str]:
+    value = section.get(key, next(iter(names)))
+    if value in list(names) or not isinstance(value, str):
+        return []
+    message = f"architecture.{key} must be one of {', '.join(names)}. Got {show(value)}."
+    return [message + suggest(value, names)]
+
+
+def _group_problems(group: str, section: dict[str, Any]) -> list[str]:
+    module, result = MODULES[group]
+    known = options(module, result)
+    name = section.get("name")
+    if name not in known:
+        return [f"{group}.name must be one of {', '.join(known)}. Got {show(name)}." + suggest(name, known)]
+    arguments = {key: value for key, value in section.items() if key != "name"}
+    return validate(known[name], arguments, group)
+
+
+def _function(group: str, name: str) -> Callable[..., Any]:
+    module, result = MODULES[group]
+    return options(module, result)[name]
+
+
+def _call(group: str, section: dict[str, Any]) -> Any:
+    return _function(group, section["name"])(**{key: value for key, value in section.items() if key != "name"})
+
+
+def _dataset_function(name: Any) -> Callable[..., Dataset] | None:
+    """`datasets/NAME.py`'s function NAME."""
+    if not isinstance(name, str) or not name.isidentifier():
+        return None
+    try:
+        module = importlib.import_module(f"datasets.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"datasets.{name}":
+            raise
+        return None
+    return options(module, "Dataset").get(name)
+
+
+def _dataset_parts(section: dict[str, Any], function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The dataset's own arguments, and those of the preparation common to all."""
+    common = _parameters(prepare) - {"dataset"}
+    own = {key: value for key, value in section.items() if key != "name" and key not in common}
+    return own, {key: value for key, value in section.items() if key in common}
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    return set(function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount])
+
+
+def _dataset_problems(section: dict[str, Any]) -> list[str]:
+    function = _dataset_function(section.get("name"))
+    if function is None:
+        names = sorted(name for name in _dataset_names() if _dataset_function(name))
+        near = suggest(section.get("name"), names)
+        return [f"dataset.name must be one of {', '.join(names)}. Got {show(section.get('name'))}." + near]
+    own, common = _dataset_parts(section, function)
+    common_keys = sorted(_parameters(prepare) - {"dataset"})
+    problems = validate(function, own, "dataset", elsewhere=common_keys)
+    return problems + validate(prepare, common, "dataset", name="dataset")
+
+
+def _dataset_names() -> list[str]:
+    import pkgutil
+
+    return [module.name for module in pkgutil.iter_modules(datasets.__path__)]
+
+
+def _load(section: dict[str, Any], problems: list[str]) -> Dataset | None:
+    try:
+        return _loaded(json.dumps(section, sort_keys=True))
+    except DataError as error:
+        problems.append(f"dataset={section['name']}: {error}")
+        return None
+
+
+@lru_cache(maxsize=8)
+def _loaded(section: str) -> Dataset:
+    """The data of a `dataset` section (as JSON); the jobs of a sweep share the arrays."""
+    arguments = json.loads(section)
+    function = _dataset_function(arguments["name"])
+    assert function is not None
+    own, common = _dataset_parts(arguments, function)
+    return prepare(function(**own), **common)
+
+
+def _head(architecture: Architecture, dataset: Dataset, problems: list[str]) -> tuple[str, str]:
+    """The output function and the loss, `auto` filled in from the labels."""
+    output, loss = architecture.output, architecture.loss
+    if output == "auto" and dataset.classes is None:
+        output = "identity"
+    elif output == "auto":
+        output = "sigmoid" if len(dataset.classes or ()) == 2 else "softmax"
+    if loss == "auto":
+        loss = "cross_entropy" if output in losses.PROBABILITIES and dataset.classes else "mean_squared_error"
+    if loss.startswith("cross_entropy") and output not in losses.PROBABILITIES:
+        problems.append(
+            f"architecture.loss={loss} needs probabilities: architecture.output sigmoid or softmax. Got {output!r}"
+            + (" (auto: the targets are numbers, not classes)." if architecture.output == "auto" else ".")
+        )
+    elif loss.startswith("cross_entropy") and dataset.classes is None:
+        problems.append(f"architecture.loss={loss} needs classes, and the targets of {dataset.name} are numbers.")
+    if output == "softmax" and dataset.classes is None:
+        problems.append(f"architecture.output=softmax needs classes, and the targets of {dataset.name} are numbers.")
+    return output, loss
+
+
+def _label_values(dataset: Dataset) -> np.ndarray:
+    """What a single output is trained towards: the labels themselves where they are numbers, else their indices."""
+    assert dataset.classes is not None
+    if all(isinstance(label, int | float) for label in dataset.classes):
+        return np.array(dataset.classes, dtype=float)
+    return np.arange(len(dataset.classes), dtype=float)
+
+
+def _check_labels(
+    plain: dict[str, Any], architecture: Architecture, dataset: Dataset, output: str, problems: list[str]
+) -> None:
+    """Labels that the output function cannot reach are refused, unless the configuration says that it knows."""
+    if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
+        return
+    low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
+    values = np.unique(dataset.train.y) if dataset.classes is None else _label_values(dataset)
+    outside = [f"{value:g}" for value in values if not low <= value <= high]
+    if outside:
+        what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
+        problems.append(
+            f"architecture.output={output} gives values in ({low:g}, {high:g}), and {dataset.name} has the "
+            f"label{'s' if len(outside) > 1 else ''} {what}. architecture.output=auto fits the labels; "
+            "allow_unreachable_labels=true trains all the same."
+        )
+
+
+@lru_cache(maxsize=16)
+def _sets(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data], np.ndarray]:
+    """The arrays that training sees, and the labels of a single output, ascending."""
+    labels = np.empty(0)
+    if dataset.classes is not None and output != "softmax":
+        reachable = len(dataset.classes) == 2 and output == "sigmoid" and not _within_sigmoid(dataset)
+        labels = np.array([0.0, 1.0]) if reachable else _label_values(dataset)
+    sets = {}
+    for name, rows in (("train", dataset.train), ("val", dataset.validation), ("test", dataset.test)):
+        if rows is None:
+            continue
+        if dataset.classes is None:
+            Y = np.asarray(rows.y, dtype=float)[:, None]
+        elif output == "softmax":
+            Y = np.eye(len(dataset.classes))[rows.y]
+        else:
+            Y = labels[rows.y][:, None]
+        sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
+    return sets, labels
+
+
+def _within_sigmoid(dataset: Dataset) -> bool:
+    values = _label_values(dataset)
+    return bool(values.min() >= 0 and values.max() <= 1)
+
+
+def _score(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, Data], Any]:
+    if dataset.classes is None:
+        return lambda A, data: scores.r_squared(A, data.Y)
+    if output == "softmax":
+        return lambda A, data: scores.share_right(scores.most_probable(A), data.y)
+    return lambda A, data: scores.share_right(scores.nearest_label(A, labels), data.y)
+
+
+def _plan(
+    plain: dict[str, Any], sets: dict[str, Data], loss: str, output: str, problems: list[str]
+) -> tuple[Plan, Target, float]:
+    """The resolved plan, the target, and what the best constant predictor would cost."""
+    section, n = plain["training"], len(sets["train"].X)
+    batch_size = min(section["batch_size"] or n, n)
+    iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
+    log_every = section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS))
+    watched, mode = plain["objective"]["metric"], plain["objective"]["mode"]
+    if watched == "auto":
+        watched = "val/cost" if "val" in sets else "train/cost"
+    metrics = _metrics(plain, sets)
+    if watched.startswith("test/"):
+        problems.append(
+            f"objective.metric={watched}: nothing is chosen on test rows. Hold some out with dataset.validation=0.2."
+        )
+    elif watched not in metrics:
+        problems.append(_no_metric("objective.metric", watched, metrics))
+    if mode == "auto":
+        mode = "max" if watched.endswith("/accuracy") else "min"
+    constant = losses.constant_cost(loss, output, sets["train"].Y)
+    goal = Target("train/cost", constant / 2)
+    if section["target"] is not None:
+        goal = Target(**section["target"])
+        if goal.metric not in metrics:
+            problems.append(_no_metric("training.target.metric", goal.metric, metrics))
+    plan = Plan(iterations, batch_size, log_every, section["checkpoint_every"], section["patience"], watched, mode)
+    return plan, goal, constant
+
+
+def _metrics(plain: dict[str, Any], sets: dict[str, Data]) -> list[str]:
+    names = [f"{name}/{kind}" for name in sets for kind in ("cost", "accuracy")]
+    names += ["train/objective"] * bool(plain["architecture"]["l2"]) + ["grad_norm"]
+    depth = len(plain["architecture"]["hidden"]) + 1
+    return names + [key for keys in metric_keys(depth) for key in keys[:2]]
+
+
+def _no_metric(key: str, name: str, metrics: list[str]) -> str:
+    return f"{key}: this run has no metric {name!r}. It has: {', '.join(metrics)}." + suggest(name, metrics)
+
+
+def _check_fault(plain: dict[str, Any], loss: str, problems: list[str]) -> None:
+    fault = _call("fault", plain["fault"])
+    if fault.dA is not None and not loss.startswith("cross_entropy"):
+        problems.append(
+            f"fault={plain['fault']['name']} is a mistake in the derivative of cross-entropy, and the loss is {loss}."
+        )
+
+
+def _fault(plain: dict[str, Any], architecture: Architecture) -> faults.Fault:
+    fault: faults.Fault = _call("fault", plain["fault"])
+    # A mistake about ReLU's kink is none in an activation that has no kink.
+    return fault if architecture.activation == "relu" else fault._replace(derivative=None)

@@ -1,0 +1,205 @@
+"""The tracking process, ``python -m runner.follow``: follows journals into an MLflow store until they end.
+
+It is spawned by `runner.tracking.Tracker` and talks to it in JSON lines. In: the settings, then the directory
+of each run. Out: ``ready``, and for each run ``run`` (it has an id), ``progress``, and ``done`` or ``error``.
+No more runs come when stdin ends or the parent is gone; neither ends this process before all journals have
+ended, or lost their writers. Importing mlflow and making a fresh store happens while the parent trains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import queue
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from runner import journal
+from runner.store import Store, TrackingError
+from runner.tracking import State, hide
+
+POLL = 0.05  # seconds between looks at the journals
+PATIENCE = 5.0  # seconds for which a store that does not answer is tried again once all runs have ended
+LIVE = 1.0  # seconds, at least, between two visits to a run that is still going
+
+
+class Following:
+    """The journals under way and the store they go to: `step` brings there what is due."""
+
+    def __init__(self, settings: dict[str, Any], report: Any) -> None:
+        self.settings, self.report = settings, report
+        self.store: Store | None = None
+        self.sizes: dict[Path, int] = {}  # directory -> bytes of its journal that are in the store
+        self.known: set[Path] = set()  # directories whose run id was reported
+        self.closed: float | None = None  # when it was learnt that no more runs come
+        self.failures, self.retry_at, self.live_at = 0, 0.0, 0.0
+
+    def step(self) -> None:
+        """Open the store if that is still to do, then visit every journal that is due.
+
+        A store that does not answer is left alone for 1, 2, 4 ... 30 s; the journals wait. After the parent
+        has closed it gets `PATIENCE` seconds more, then every run left is given up with the reason.
+        """
+        if time.monotonic() < self.retry_at:
+            return
+        try:
+            self._open()
+            self._visit()
+            self.failures = 0
+        except Exception as error:
+            self.failures += 1
+            self.retry_at = time.monotonic() + min(2.0 ** (self.failures - 1), 30.0 if not self.closed else 1.0)
+            print(hide(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
+            if self.closed and time.monotonic() > self.closed + PATIENCE:
+                for directory in list(self.sizes):
+                    self._give_up(directory, error)
+
+    def _open(self) -> None:
+        if self.store is None:
+            self.store = Store(self.settings["store"], self.settings["artifact_root"])
+            gc.collect()
+            gc.freeze()  # mlflow is a million objects; not walking through them saves a tenth of every call
+            gc.set_threshold(50_000, 20, 100)
+        if name := self.settings.pop("experiment", None):
+            with contextlib.suppress(TrackingError):  # said for each run that is in it
+                self.store.experiment(name)
+            self.report(event="ready")
+
+    def _visit(self) -> None:
+        """Push the journals that have ended; those still growing only now and then, to fill the batches."""
+        began = time.monotonic()
+        live = began >= self.live_at
+        for directory in list(self.sizes):
+            try:
+                size = (directory / journal.FILE).stat().st_size
+                last = journal.last(directory) if size > self.sizes[directory] else None
+                ended = last is not None and last["kind"] == "end"
+                if ended or (live and size > self.sizes[directory]) or (live and self.closed):
+                    self._push(directory, size)
+            except Exception as error:
+                if not _is_final(error):
+                    raise
+                self._give_up(directory, error)
+        if live:
+            self.live_at = time.monotonic() + max(LIVE, 5 * (time.monotonic() - began))
+
+    def _push(self, directory: Path, size: int) -> None:
+        def report(state: State) -> None:
+            if directory not in self.known:
+                self.known.add(directory)
+                self._tell("run", directory, run_id=state.run_id, experiment_id=state.experiment_id)
+            self._tell("progress", directory, offset=state.offset, size=max(size, state.offset))
+
+        assert self.store is not None
+        state = self.store.push(directory, closing=self.closed is not None, report=report)
+        self.sizes[directory] = state.offset
+        if state.done or state.deleted:
+            del self.sizes[directory]
+            notes = state.notes + ["it was deleted in the store"] * state.deleted
+            ids = {"run_id": state.run_id, "experiment_id": state.experiment_id}
+            self._tell("done", directory, **ids, **({"message": "; ".join(notes)} if notes else {}))
+
+    def _give_up(self, directory: Path, error: Exception) -> None:
+        del self.sizes[directory]
+        lines = hide(str(error)).strip().splitlines()
+        self._tell("error", directory, message=lines[0] if lines else type(error).__name__)
+
+    def _tell(self, event: str, directory: Path, **more: Any) -> None:
+        self.report(event=event, directory=str(directory), **more)
+
+
+def main() -> None:
+    """Run until stdin has ended and nothing is left to follow."""
+    report = Reports()
+    inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
+    parent = os.getppid()
+    settings = inbox.get()
+    if settings is None:
+        return
+    log = Log(settings["log"])
+    following = Following(settings, report)
+    try:
+        while following.closed is None or following.sizes:
+            closed = _take(inbox, following, log) or os.getppid() != parent
+            if closed and following.closed is None:
+                following.closed, following.live_at = time.monotonic(), 0.0
+            following.step()
+    finally:
+        log.tidy()
+
+
+class Reports:
+    """Events on what was stdout; other prints go to stderr. A parent that is gone is no error."""
+
+    def __init__(self) -> None:
+        self._file: IO[str] | None = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)
+
+    def __call__(self, **event: Any) -> None:
+        if self._file is not None:
+            try:
+                self._file.write(json.dumps(event) + "\n")
+                self._file.flush()
+            except OSError:
+                self._file = None
+
+
+class Log:
+    """stderr: a given file, or ``tracking.log`` in the first run's directory; removed if it stays empty."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path: Path | None = None
+        if path:
+            self.open(Path(path))
+
+    def open(self, path: Path) -> None:
+        """Send stderr and stdout to the file at ``path``, unless they go to one already."""
+        if self._path is None:
+            with contextlib.suppress(OSError):
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+                os.dup2(file, 2)
+                os.dup2(file, 1)
+                os.close(file)
+                self._path = path
+
+    def tidy(self) -> None:
+        """Remove the file if nothing was printed."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._path is not None and not self._path.stat().st_size:
+                self._path.unlink()
+
+
+def _listen(inbox: queue.SimpleQueue[Any]) -> None:
+    """Empty stdin from the first moment on, lest the parent block on a full pipe; None at its end."""
+    for line in sys.stdin:
+        inbox.put(json.loads(line))
+    inbox.put(None)
+
+
+def _take(inbox: queue.SimpleQueue[Any], following: Following, log: Log) -> bool:
+    """Take in new directories, waiting `POLL` seconds for one; whether that was the end of them."""
+    with contextlib.suppress(queue.Empty):
+        wait = POLL
+        while (directory := inbox.get(timeout=wait)) is not None:
+            log.open(Path(directory) / "tracking.log")
+            following.sizes[Path(directory)] = 0
+            wait = 0.0001
+        return True
+    return False
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
+    ours = (TrackingError, journal.JournalError, FileNotFoundError, LookupError, TypeError, ValueError)
+    refusals = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED")
+    return isinstance(error, ours) or getattr(error, "error_code", None) in refusals
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""The head of a network: its output function and its loss, J = mean over the n rows of a per-row loss.
+
+The mean is taken once, here: `dA` and `dZ` below are gradients of J, so they carry the 1/n, and nothing further down
+divides again. A loss is one function that is given the output function by name and returns the `Head` of the two.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit
+
+from runner.nn.types import Array
+
+LOG_2 = float(np.log(2))
+
+
+class Output(NamedTuple):
+    """An output function: A = `value`(Z); `backward` maps (dA, A) to dZ; its values lie between `low` and `high`."""
+
+    value: Callable[[Array], Array]
+    backward: Callable[[Array, Array], Array]
+    low: float
+    high: float
+
+
+class Head(NamedTuple):
+    """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y)."""
+
+    output: Output
+    cost: Callable[[Array, Array, Array], Array]
+    dZ: Callable[[Array, Array, Array], Array]
+
+
+def softmax(Z: Array) -> Array:
+    """a_i = exp(z_i) / sum_j exp(z_j) over the last axis, shifted by the row's maximum so that nothing overflows."""
+    E = np.exp(Z - Z.max(axis=-1, keepdims=True))
+    return E / E.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(dA: Array, A: Array) -> Array:
+    """dz_i = a_i (da_i - sum_j a_j da_j): the Jacobian of softmax is diag(a) - a aᵀ."""
+    return A * (dA - (A * dA).sum(axis=-1, keepdims=True))
+
+
+OUTPUTS = {
+    "sigmoid": Output(expit, lambda dA, A: dA * (A * (1 - A)), low=0, high=1),
+    "softmax": Output(softmax, softmax_backward, low=0, high=1),
+    "tanh": Output(np.tanh, lambda dA, A: dA * (1 - A * A), low=-1, high=1),
+    "identity": Output(lambda Z: Z, lambda dA, A: dA, low=-np.inf, high=np.inf),
+}
+
+PROBABILITIES = ("sigmoid", "softmax")
+
+
+def mean_over_rows(losses: Array) -> Array:
+    """J (K,) = (1/n) sum over rows and outputs of `losses` (K, n, outputs)."""
+    return losses.sum(axis=(1, 2)) / losses.shape[1]
+
+
+def cross_entropy(output: str, epsilon: float = 0.0) -> Head:
+    """Cross-entropy from the logits: it cannot overflow, whatever the weights.
+
+        sigmoid:  J = (1/n) sum log(1 + exp(z)) - y z       dJ/dz = (a - y) / n
+        softmax:  J = (1/n) sum log(sum_j exp(z_j)) - y·z   dJ/dz = (a - y) / n
+
+    Source: Bishop, Pattern Recognition and Machine Learning (2006), 4.3.
+    """
+
+    def sigmoid_cost(Z: Array, A: Array, Y: Array) -> Array:
+        return mean_over_rows(np.logaddexp(0, Z) - Y * Z)
+
+    def softmax_cost(Z: Array, A: Array, Y: Array) -> Array:
+        top = Z.max(axis=-1, keepdims=True)
+        log_sum = top + np.log(np.exp(Z - top).sum(axis=-1, keepdims=True))
+        return mean_over_rows(log_sum - (Y * Z).sum(axis=-1, keepdims=True))
+
+    return Head(
+        output=OUTPUTS[output],
+        cost=softmax_cost if output == "softmax" else sigmoid_cost,
+        dZ=lambda Z, A, Y: (A - Y) / Z.shape[1],
+    )
+
+
+def cross_entropy_from_probabilities(output: str, epsilon: float = 0.0) -> Head:
+    """Cross-entropy from the probabilities, as textbooks print it and programs should not write it.
+
+        sigmoid:  J = -(1/n) sum y log(a + ε) + (1 - y) log(1 - a + ε)
+                  dJ/da = -(y / (a + ε) - (1 - y) / (1 - a + ε)) / n
+        softmax:  J = -(1/n) sum y·log(a + ε),   dJ/da = -y / (a + ε) / n
+
+    At a = 1 exactly (z > 36.74 in float64) it is log(0) and 1/0. An epsilon hides that and biases the gradient.
+    """
+
+    def sigmoid_cost(Z: Array, A: Array, Y: Array) -> Array:
+        return mean_over_rows(-(Y * np.log(A + epsilon) + (1 - Y) * np.log(1 - A + epsilon)))
+
+    def softmax_cost(Z: Array, A: Array, Y: Array) -> Array:
+        return mean_over_rows(-(Y * np.log(A + epsilon)))
+
+    def dZ(Z: Array, A: Array, Y: Array) -> Array:
+        dA = -(Y / (A + epsilon) - (1 - Y) / (1 - A + epsilon)) / Z.shape[1]
+        return OUTPUTS[output].backward(dA, A)
+
+    def softmax_dZ(Z: Array, A: Array, Y: Array) -> Array:
+        dA = -(Y / (A + epsilon)) / Z.shape[1]
+        return OUTPUTS[output].backward(dA, A)
+
+    if output == "softmax":
+        return Head(OUTPUTS[output], softmax_cost, softmax_dZ)
+    return Head(OUTPUTS[output], sigmoid_cost, dZ)
+
+
+def mean_squared_error(output: str, epsilon: float = 0.0) -> Head:
+    """J = mean over rows and outputs of (a - y)²;  dJ/da = 2 (a - y) / (n outputs)."""
+
+    def dZ(Z: Array, A: Array, Y: Array) -> Array:
+        return OUTPUTS[output].backward((2 / A[0].size) * (A - Y), A)
+
+    return Head(
+        output=OUTPUTS[output],
+        cost=lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / A.shape[2],
+        dZ=dZ,
+    )
+
+
+def half_squared_error(output: str, epsilon: float = 0.0) -> Head:
+    """J = (1/n) sum (a - y)² / 2;  dJ/da = (a - y) / n. The half is there so that the derivative has no 2."""
+    return Head(
+        output=OUTPUTS[output],
+        cost=lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / 2,
+        dZ=lambda Z, A, Y: OUTPUTS[output].backward((A - Y) / Z.shape[1], A),
+    )
+
+
+def constant_cost(loss: str, output: str, Y: Array) -> float:
+    """The least cost of a network that ignores its inputs: the entropy of the labels, or their variance.
+
+    `Y` (n, outputs). Under cross-entropy it is H = -sum p log p in nats, p the share of each class;
+    under the squared errors the variance of the targets (half of it for the half).
+    """
+    if loss.startswith("cross_entropy"):
+        p = Y.mean(axis=0)
+        entropy = -float(np.sum(p * np.log(np.where(p > 0, p, 1))))
+        if output == "sigmoid":
+            entropy -= float(np.sum((1 - p) * np.log(np.where(p < 1, 1 - p, 1))))
+        return entropy
+    variance = Y.var(axis=0)
+    return float(variance.mean() if loss == "mean_squared_error" else variance.sum() / 2)

@@ -1,0 +1,141 @@
+"""Optimizers: pure functions from a gradient and a state to a change of the parameters.
+
+Parameters, gradients and moments are flat arrays (K, P), one row a member. A hyper-parameter is a number, or a column
+(K, 1) where the members of a stack differ in it; the equations read the same. The loop, the learning rate's schedule
+and clipping belong to train.py: `update` is handed the rate of this step.
+
+To add one: one function here and one yaml in conf/optimizer.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from runner.nn.types import Array, Fraction, NonNegative, Positive
+
+
+class Optimizer(NamedTuple):
+    """`init` maps the parameters to a state; `update` maps (gradient, state, parameters, lr) to (change, state)."""
+
+    lr: float | Array
+    clip_norm: float | None
+    init: Callable[[Array], Any]
+    update: Callable[[Array, Any, Array, float | Array], tuple[Array, Any]]
+
+
+class Stateless(NamedTuple):
+    """Nothing is remembered."""
+
+
+class Velocity(NamedTuple):
+    """`v` (K, P): the decaying sum of past gradients."""
+
+    v: Array
+
+
+class SquareSum(NamedTuple):
+    """`s` (K, P): the sum, or the decaying mean, of past squared gradients."""
+
+    s: Array
+
+
+class Moments(NamedTuple):
+    """`m`, `v` (K, P): decaying means of past gradients and squared gradients; `t`: updates made so far."""
+
+    m: Array
+    v: Array
+    t: int
+
+
+def clip_by_norm(g: Array, clip_norm: float) -> Array:
+    """g min(1, clip_norm / |g|), |g| the norm over all parameters of a member (Pascanu, Mikolov & Bengio, 2013)."""
+    norm = np.sqrt((g * g).sum(axis=1, keepdims=True))
+    return g * np.minimum(1, clip_norm / np.maximum(norm, np.finfo(g.dtype).tiny))
+
+
+def gd(lr: Positive = 0.1, clip_norm: Positive | None = None) -> Optimizer:
+    """Gradient descent: θ := θ - lr g."""
+    return Optimizer(lr, clip_norm, lambda theta: Stateless(), lambda g, state, theta, lr: (-lr * g, state))
+
+
+def momentum(lr: Positive = 0.1, momentum: Fraction = 0.9, clip_norm: Positive | None = None) -> Optimizer:
+    """v := μ v + g;  θ := θ - lr v (Polyak, 1964)."""
+
+    def update(g: Array, state: Velocity, theta: Array, lr: float | Array) -> tuple[Array, Velocity]:
+        v = momentum * state.v + g
+        return -lr * v, Velocity(v)
+
+    return Optimizer(lr, clip_norm, lambda theta: Velocity(np.zeros_like(theta)), update)
+
+
+def nesterov(lr: Positive = 0.1, momentum: Fraction = 0.9, clip_norm: Positive | None = None) -> Optimizer:
+    """v := μ v + g;  θ := θ - lr (g + μ v) (Nesterov, 1983, as rewritten by Sutskever et al., 2013)."""
+
+    def update(g: Array, state: Velocity, theta: Array, lr: float | Array) -> tuple[Array, Velocity]:
+        v = momentum * state.v + g
+        return -lr * (g + momentum * v), Velocity(v)
+
+    return Optimizer(lr, clip_norm, lambda theta: Velocity(np.zeros_like(theta)), update)
+
+
+def adagrad(lr: Positive = 0.05, epsilon: Positive = 1e-8, clip_norm: Positive | None = None) -> Optimizer:
+    """s := s + g²;  θ := θ - lr g / (sqrt(s) + ε) (Duchi, Hazan & Singer, 2011)."""
+
+    def update(g: Array, state: SquareSum, theta: Array, lr: float | Array) -> tuple[Array, SquareSum]:
+        s = state.s + g * g
+        return -lr * g / (np.sqrt(s) + epsilon), SquareSum(s)
+
+    return Optimizer(lr, clip_norm, lambda theta: SquareSum(np.zeros_like(theta)), update)
+
+
+def rmsprop(
+    lr: Positive = 0.01, rho: Fraction = 0.9, epsilon: Positive = 1e-8, clip_norm: Positive | None = None
+) -> Optimizer:
+    """s := ρ s + (1 - ρ) g²;  θ := θ - lr g / (sqrt(s) + ε) (Hinton, lecture 6e, 2012)."""
+
+    def update(g: Array, state: SquareSum, theta: Array, lr: float | Array) -> tuple[Array, SquareSum]:
+        s = rho * state.s + (1 - rho) * g * g
+        return -lr * g / (np.sqrt(s) + epsilon), SquareSum(s)
+
+    return Optimizer(lr, clip_norm, lambda theta: SquareSum(np.zeros_like(theta)), update)
+
+
+def adam(
+    lr: Positive = 0.01,
+    beta1: Fraction = 0.9,
+    beta2: Fraction = 0.999,
+    epsilon: Positive = 1e-8,
+    clip_norm: Positive | None = None,
+) -> Optimizer:
+    """m := β₁ m + (1 - β₁) g;  v := β₂ v + (1 - β₂) g²;  θ := θ - lr m̂ / (sqrt(v̂) + ε) (Kingma & Ba, 2015).
+
+    m̂ = m / (1 - β₁ᵗ) and v̂ = v / (1 - β₂ᵗ) undo the pull towards the zeros that m and v start from.
+    """
+    return adamw(lr, beta1, beta2, epsilon, 0.0, clip_norm)
+
+
+def adamw(
+    lr: Positive = 0.01,
+    beta1: Fraction = 0.9,
+    beta2: Fraction = 0.999,
+    epsilon: Positive = 1e-8,
+    weight_decay: NonNegative = 0.01,
+    clip_norm: Positive | None = None,
+) -> Optimizer:
+    """Adam with θ := θ - lr (m̂ / (sqrt(v̂) + ε) + λ θ): decay apart from the gradient (Loshchilov & Hutter, 2019)."""
+
+    decays = bool(np.any(weight_decay))
+
+    def update(g: Array, state: Moments, theta: Array, lr: float | Array) -> tuple[Array, Moments]:
+        t = state.t + 1
+        m = beta1 * state.m + (1 - beta1) * g
+        v = beta2 * state.v + (1 - beta2) * g * g
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        change = -lr * (m_hat / (np.sqrt(v_hat) + epsilon))
+        if decays:
+            change -= lr * weight_decay * theta
+        return change, Moments(m, v, t)
+
+    return Optimizer(lr, clip_norm, lambda theta: Moments(np.zeros_like(theta), np.zeros_like(theta), 0), update)

@@ -1,0 +1,29 @@
+"""How well a network's outputs `A` (K, n, outputs) fit the truth, one number a member: `accuracy` in the tables."""
+
+import numpy as np
+
+from runner.nn.types import Array
+
+
+def most_probable(A: Array) -> np.ndarray:
+    """The class with the largest output: (K, n) indices. Ties go to the first."""
+    return A.argmax(axis=-1)
+
+
+def nearest_label(A: Array, labels: Array) -> np.ndarray:
+    """The class whose label is nearest to a single output: (K, n) indices into the ascending `labels`.
+
+    Halfway between two labels counts as the lower: a sigmoid says 1 only above 0.5.
+    """
+    return np.searchsorted((labels[1:] + labels[:-1]) / 2, A[..., 0], side="left")
+
+
+def share_right(predicted: np.ndarray, y: np.ndarray) -> Array:
+    """Accuracy (K,): the share of rows whose predicted class (K, n) is the true one (n,)."""
+    return (predicted == y).mean(axis=1)
+
+
+def r_squared(A: Array, Y: Array) -> Array:
+    """R² (K,) = 1 - sum (a - y)² / sum (y - mean y)²: 1 is perfect, 0 is as good as the mean, below is worse."""
+    unexplained = ((A - Y) ** 2).sum(axis=(1, 2))
+    return 1 - unexplained / ((Y - Y.mean(axis=0)) ** 2).sum()

@@ -1,0 +1,262 @@
+"""A run's directory: the journal as training goes, and at the end the weights and `summary.json`.
+
+journal.jsonl   everything the run said (runner.journal): the truth
+config.yaml     the resolved configuration
+weights.npz     W1, b1, W2 ... as (fan_in, fan_out) and (fan_out,); the inputs' shift and scale where there is a scaling
+summary.json    how it ended, in one look
+git.diff        what the sources differ in from the commit that the run names
+"""
+
+import json
+import math
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from runner.experiment import Experiment
+from runner.journal import Journal
+from runner.nn.types import Array, layers_of
+from runner.nonfinite import NonFinite
+from runner.stack import Snapshot
+from runner.tracking import replace_file
+from runner.train import Status
+
+PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
+SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
+
+
+class Record:
+    """The writing end of one run's directory.
+
+    `last` and `best` hold what the rows said, by metric; `status` is None until the end.
+    """
+
+    def __init__(self, experiment: Experiment, directory: Path, name: str, tags: Mapping[str, str]):
+        """Make the directory and start the journal. Raises JournalError where there is a run already."""
+        self.experiment, self.directory, self.name = experiment, directory, name
+        self.status: Status | None = None
+        self.last: dict[str, float] = {}
+        self.best: dict[str, float] = {}
+        self.curve: list[float] = []  # the training cost of each row
+        self.nonfinite: NonFinite | None = None
+        self.step = -1
+        self.began = time.perf_counter()
+        self.seconds = 0.0
+        self.target_reached = False
+        self.error: str | None = None
+        dataset = experiment.dataset
+        self.journal = Journal.create(
+            directory,
+            name=name,
+            experiment=experiment.tracking.experiment,
+            params=flat(experiment.config),
+            tags={**tags, **run_tags(experiment)},
+            dataset={
+                "name": dataset.name,
+                "digest": experiment.data_digest[:32],
+                "source": dataset.source,
+                "profile": profile(experiment),
+            },
+            command=self.command,
+        )
+        write_config(directory / CONFIG, experiment.config)
+        self.journal.artifact(CONFIG)
+
+    @property
+    def command(self) -> str:
+        return shlex.join(["python", "-m", "runner", *self.experiment.overrides])
+
+    def row(self, step: int, values: Mapping[str, float]) -> None:
+        """One row of the trace; a value that is not defined at this row (NaN ratio of zero weights) is left out."""
+        kept = {
+            key: value for key, value in values.items() if not (key.startswith("update_ratio") and math.isnan(value))
+        }
+        self.journal.row(step, kept)
+        self.step = step
+        self.last.update(kept)
+        for key in kept:
+            if key.endswith("/cost") and math.isfinite(kept[key]):
+                self.best[key] = min(self.best.get(key, math.inf), kept[key])
+            elif key.endswith("/accuracy") and math.isfinite(kept[key]):
+                self.best[key] = max(self.best.get(key, -math.inf), kept[key])
+        self.curve.append(values["train/cost"])
+
+    def checkpoint(self, state: Snapshot, position: int) -> None:
+        """The whole state of the member at `position` of `state`, in one file, replaced in one go."""
+        arrays = {"step": np.array(state.step), "theta": state.theta[position]}
+        for name, part in zip(state.memory._fields, state.memory, strict=True):
+            arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else np.array(part)
+        fresh = self.directory / f".{CHECKPOINT}"
+        with fresh.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        fresh.replace(self.directory / CHECKPOINT)
+
+    def end(
+        self,
+        status: Status,
+        step: int,
+        theta: Array | None = None,
+        nonfinite: NonFinite | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Weights, summary, and last the end of the journal."""
+        self.status, self.step, self.nonfinite, self.error = status, step, nonfinite, error
+        self.seconds = time.perf_counter() - self.began
+        self.target_reached = status == "finished" and self.experiment.target.reached(self.last)
+        if theta is not None:
+            save_weights(self.directory / WEIGHTS, theta, self.experiment)
+            self.journal.artifact(WEIGHTS)
+        if diff := git()[2]:
+            (self.directory / "git.diff").write_text(diff)
+            self.journal.artifact("git.diff")
+        replace_file(self.directory / SUMMARY, json.dumps(spelled(self.summary()), indent=2) + "\n")
+        self.journal.artifact(SUMMARY)
+        metrics = {f"best/{key}": value for key, value in self.best.items()}
+        metrics["diverged"] = float(status == "diverged")
+        tags = {"target": "reached" if self.target_reached else "missed"} if status == "finished" else {}
+        if nonfinite:
+            metrics["first_nonfinite_step"] = float(nonfinite.step)
+            tags["first_nonfinite"] = f"{nonfinite.array} of layer {nonfinite.layer} at step {nonfinite.step}"
+        if error:
+            tags["error"] = error[-4000:]
+        self.journal.end(status, metrics, tags)
+        self.journal.close()
+
+    def summary(self) -> dict[str, Any]:
+        """What `summary.json` holds."""
+        experiment = self.experiment
+        return {
+            "status": self.status,
+            "name": self.name,
+            "command": self.command,
+            "steps": self.step,
+            "target": {**experiment.target._asdict(), "reached": self.target_reached},
+            "constant_predictor_cost": experiment.constant_cost,
+            "first_nonfinite": self.nonfinite._asdict() if self.nonfinite else None,
+            "metrics": {"last": self.last, "best": self.best},
+            "findings": [],
+            "error": self.error,
+            "timings": {"training_seconds": round(self.seconds, 6)},
+            "seed": experiment.recipe.seed,
+            "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
+            "versions": versions(),
+            "mlflow_run_id": None,
+        }
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The configuration with dotted keys: what MLflow shows as parameters.
+
+    >>> flat({"optimizer": {"name": "gd", "lr": 0.1}, "seed": 0})
+    {'optimizer.name': 'gd', 'optimizer.lr': 0.1, 'seed': 0}
+    """
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value if isinstance(value, int | float | str) else json.dumps(value)
+    return found
+
+
+def run_tags(experiment: Experiment) -> dict[str, str]:
+    """What a run is searched by: the code, the data, the fault, and the tags of the configuration."""
+    commit, dirty, _ = git()
+    tags = {
+        "data.sha256": experiment.data_digest,
+        "key": experiment.key(),
+        "fault": experiment.config["fault"]["name"],
+        "seed": str(experiment.recipe.seed),
+        **{f"version.{name}": number for name, number in versions().items()},
+        **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
+    }
+    if commit:
+        tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
+    return tags
+
+
+def profile(experiment: Experiment) -> str:
+    """The size of the data and what is in it, as JSON."""
+    dataset = experiment.dataset
+    rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
+    classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
+    return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+
+
+def write_config(path: Path, config: Mapping[str, Any]) -> None:
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    path.write_text(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True))
+
+
+def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
+    """The parameters (P,) as `W1`, `b1`, ...; with `shift` and `scale` that inputs go through first."""
+    arrays: dict[str, Any] = {}
+    for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
+        arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
+    if experiment.dataset.scaling is not None:
+        arrays["shift"], arrays["scale"] = experiment.dataset.scaling
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def spelled(value: Any) -> Any:
+    """JSON has no infinities: non-finite numbers become the words "nan", "inf" and "-inf"."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: spelled(part) for key, part in value.items()}
+    return [spelled(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+@lru_cache(maxsize=1)
+def git() -> tuple[str, bool, str]:
+    """(commit, is anything changed, the difference) of the repository that the sources stand in; empty outside one."""
+
+    def ask(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        except (OSError, subprocess.SubprocessError):
+            return ""
+
+    commit = ask("rev-parse", "HEAD").strip()
+    if not commit:
+        return "", False, ""
+    dirty = bool(ask("status", "--porcelain").strip())
+    return commit, dirty, ask("diff", "HEAD") if dirty else ""
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "runner": version("runner") if "runner" in sys.modules else "",
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def run_name(experiment: Experiment) -> str:
+    """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
+    if experiment.tracking.run_name:
+        return experiment.tracking.run_name
+    return short_name(experiment.overrides) or experiment.dataset.name
+
+
+def short_name(overrides: Any) -> str:
+    words = []
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        if key.startswith(("hydra", "tracking", "progress", "~")):
+            continue
+        words.append(value if key == "experiment" else f"{key.split('.')[-1]}={value}")
+    return " ".join(words)[:250]

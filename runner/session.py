@@ -1,0 +1,122 @@
+"""One command from start to end: what it has checked, the tracking process, the records it has made.
+
+The door (`runner.__main__`) opens a session and Hydra calls back into it: `multirun.launch` for a sweep, `task` for a
+run.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner import screen, sweep
+from runner.configuration import Composer
+from runner.experiment import Experiment, compose_with
+from runner.record import Record
+from runner.schema import ConfigError
+from runner.sweep import Job, Stop
+from runner.tracking import Tracker, links, ui_command, warning
+
+INTERRUPTED = 130
+
+
+class Session:
+    """`records` are the runs begun so far; `tracker` is started with the first of them that is to be in MLflow."""
+
+    def __init__(self, config_dir: str | None = None):
+        self.composer = Composer(config_dir)
+        self.stop = Stop()
+        self.records: list[Record] = []
+        self.tracker: Tracker | None = None
+        self.sweep: str | None = None
+        self._checked: dict[tuple[str, ...], Experiment] = {}
+
+    def experiment(self, overrides: Sequence[str]) -> Experiment:
+        """The checked experiment of these overrides; what was checked before is not made again."""
+        key = tuple(overrides)
+        if key not in self._checked:
+            self._checked[key] = compose_with(self.composer, overrides)
+        return self._checked[key]
+
+    def check(self, jobs: Sequence[Sequence[str]]) -> list[Experiment]:
+        """Every job's experiment. Raises ConfigError with the mistakes of all of them, each with the jobs it is in."""
+        experiments: list[Experiment] = []
+        found: dict[str, list[Sequence[str]]] = {}
+        for overrides in jobs:
+            try:
+                experiments.append(self.experiment(overrides))
+            except ConfigError as error:
+                for problem in error.problems:
+                    found.setdefault(problem, []).append(overrides)
+        if not found:
+            return experiments
+        raise ConfigError(_in_jobs(problem, where, len(jobs)) for problem, where in found.items())
+
+    def run(self, jobs: Sequence[Job]) -> list[Record]:
+        """Train and record the jobs, with the tracking process beside and a progress line above."""
+        tracking = jobs[0].experiment.tracking
+        if tracking.name == "mlflow" and self.tracker is None:
+            self.tracker = Tracker.start(tracking.uri, tracking.experiment)
+        plan = jobs[0].experiment.recipe.plan
+        with screen.live(len(jobs), plan.iterations, jobs[0].experiment.progress) as progress:
+            records = sweep.run(jobs, self._follow, progress, self.stop)
+        self.records += records
+        return records
+
+    def _follow(self, record: Record) -> None:
+        if self.tracker is not None and record.experiment.tracking.name == "mlflow":
+            self.tracker.follow(record.directory)
+
+    def finish(self) -> int:
+        """Wait for the tracking process, print the links last, and return the exit code."""
+        if self.tracker is not None and self.records:
+            tracking = self.records[0].experiment.tracking
+            if tracking.wait:
+                self._wait(tracking.uri)
+            else:
+                self.tracker.close()
+                screen.console().print("the tracking process goes on alone (tracking.wait=false)")
+        if self.stop.asked:
+            return INTERRUPTED
+        return int(any(record.status in ("diverged", "error") for record in self.records))
+
+    def _wait(self, uri: str) -> None:
+        assert self.tracker is not None
+        with screen.waiting(len(self.records)) as progress:
+            tracked = self.tracker.wait(progress)
+        problem = warning(tracked, uri)
+        if problem:
+            screen.console().print(problem)
+        whole = [run for run in tracked if run.ok and run.experiment_id]
+        if whole:
+            experiment_id, run_id = whole[0].experiment_id, whole[0].run_id
+            assert experiment_id is not None
+            link = links(uri, experiment_id, None if self.sweep else run_id, self.sweep)
+            command = ui_command(uri)
+            screen.console().print(f"{command}   then open {link}" if command else f"MLflow: {link}")
+
+
+def current() -> Session:
+    """The session of this process; a worker that a Hydra launcher has started gets one of its own."""
+    global _session
+    if _session is None:
+        _session = Session()
+    return _session
+
+
+def open_session(config_dir: str | None) -> Session:
+    global _session
+    _session = Session(config_dir)
+    return _session
+
+
+_session: Session | None = None
+
+
+def holds_a_run(directory: Path) -> bool:
+    return (directory / "journal.jsonl").exists()
+
+
+def _in_jobs(problem: str, where: list[Sequence[str]], jobs: int) -> str:
+    if jobs == 1 or len(where) == jobs:
+        return problem
+    first = " ".join(where[0])
+    return f"{problem} (in {len(where)} of {jobs} jobs, the first: {first})"

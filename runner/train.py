@@ -1,0 +1,168 @@
+"""The training loop: a stack in, a stream of events out. NumPy only; it knows no files, no configuration, no tracking.
+
+    for event in train(recipes): ...      # Rows as training goes, Snapshots as checkpoints, and one End a member
+
+The hot loop looks for non-finite values only where it logs. On a hit the member is replayed from the row before, step
+by step, and the first bad step, layer and array are named exactly.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from runner.nn.types import Array
+from runner.nonfinite import NonFinite, first_nonfinite
+from runner.stack import Recipe, Snapshot, Stack, select
+
+Status = Literal["finished", "diverged", "error", "killed", "interrupted", "pruned"]
+
+
+class Rows(NamedTuple):
+    """One row of the trace of each of `members` (k,): `values` (k,) by metric, after `step` updates."""
+
+    step: int
+    members: np.ndarray
+    values: dict[str, Array]
+
+
+class End(NamedTuple):
+    """A member has stopped: its status, its last step, its final parameters (P,), its first non-finite value if any."""
+
+    member: int
+    status: Status
+    step: int
+    theta: Array
+    nonfinite: NonFinite | None
+
+
+Event = Rows | Snapshot | End
+
+
+def train(recipes: Sequence[Recipe], should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    """Train K networks as one stack.
+
+    `recipes`: one a member; what a stack shares (see runner.stack) must be equal. `should_stop` is asked at every step;
+    when it says yes, the members still running end as interrupted.
+
+    >>> from runner import experiment
+    >>> recipe = experiment.compose(["dataset=xor", "training.iterations=2"]).recipe
+    >>> [type(event).__name__ for event in train([recipe])]
+    ['Rows', 'Rows', 'Rows', 'End']
+    """
+    with np.errstate(all="ignore"):  # overflow is a result here, and first_nonfinite says where
+        yield from _Loop(Stack.start(recipes), should_stop).run()
+
+
+class _Loop:
+    """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
+
+    def __init__(self, stack: Stack, should_stop: Callable[[], bool]):
+        self.stack, self.should_stop, self.plan = stack, should_stop, stack.plan
+        self.recipes, self.running = stack.recipes, True
+        self.last_row = stack.snapshot()
+        self.nonfinite: dict[int, NonFinite] = {}
+        K = len(stack.members)
+        self.best, self.best_step = np.full(K, np.inf), np.zeros(K, dtype=int)
+
+    def run(self) -> Iterator[Event]:
+        plan = self.plan
+        while self.running:
+            step = self.stack.step
+            if self.should_stop():
+                yield from self.end(np.arange(len(self.stack.members)), "interrupted")
+                return
+            if plan.checkpoint_every and step and step % plan.checkpoint_every == 0:
+                yield self.stack.snapshot()
+            if step % plan.log_every == 0 or step >= plan.iterations - 1:
+                yield from self.logged_step()
+            else:
+                self.stack.advance(self.stack.gradient())
+
+    def logged_step(self) -> Iterator[Event]:
+        """Measure, look at what was measured, update, and only then yield the row: the update's size is part of it."""
+        measured = self.stack.measure()
+        dead = np.logical_not(np.isfinite(self.stack.theta).all(axis=1))
+        sick = dead | ~np.isfinite(measured.values["train/cost"])
+        if sick.any():
+            yield from self.post_mortems(sick)
+        if dead.any():
+            self.keep(np.logical_not(dead))
+            if not self.running:
+                return
+            measured = self.stack.measure()
+        step, members, values = self.stack.step, self.stack.members, measured.values
+        if step >= self.plan.iterations:
+            yield Rows(step, members, values)
+            yield from self.end(np.arange(len(members)), "finished")
+            return
+        self.last_row = self.stack.snapshot()
+        whole = self.stack.full_batch and not self.stack.dropping
+        change = self.stack.advance(measured.g if whole else self.stack.gradient())
+        yield Rows(step, members, values | self.stack.update_ratios(change, values))
+        yield from self.stop_the_patient(step, values)
+
+    def post_mortems(self, sick: np.ndarray) -> Iterator[Event]:
+        for member in self.stack.members[sick]:
+            if member not in self.nonfinite or not np.isfinite(self.theta_of(member)).all():
+                yield from self.post_mortem(int(member))
+
+    def post_mortem(self, member: int) -> Iterator[Event]:
+        """Replay one member from the last row: name its first bad value, log the steps around it, and its end."""
+        position = np.flatnonzero(self.last_row.members == member)
+        replay = Stack([self.recipes[member]], select(self.last_row, position))
+        start, until, before = replay.step, self.stack.step, None
+        while True:
+            dead = not np.isfinite(replay.theta).all()
+            row = Rows(replay.step, np.array([member]), replay.measure().values)
+            found = None if member in self.nonfinite else first_nonfinite(replay)
+            if found:
+                self.nonfinite[member] = found
+                if before is not None and before.step > start:
+                    yield before
+            # The row of `until` itself is logged with those of the other members, unless this one dies there.
+            if dead or (found and start < replay.step < until):
+                yield row
+            if dead:
+                yield End(member, "diverged", replay.step, replay.theta[0], self.nonfinite[member])
+            if dead or replay.step == until:
+                return
+            before = row
+            replay.advance(replay.gradient())
+
+    def stop_the_patient(self, step: int, values: dict[str, Array]) -> Iterator[Event]:
+        """Early stopping: a member whose objective has not improved for `patience` iterations has finished."""
+        if self.plan.patience is None:
+            return
+        value = values[self.plan.objective] * (1 if self.plan.mode == "min" else -1)
+        members = self.stack.members
+        better = value < self.best[members]
+        self.best[members] = np.where(better, value, self.best[members])
+        self.best_step[members] = np.where(better, step, self.best_step[members])
+        tired = np.flatnonzero(step - self.best_step[members] >= self.plan.patience)
+        if len(tired):
+            # The update after this row has been made: the final weights get their row too.
+            final = self.stack.select(tired)
+            yield Rows(final.step, final.members, final.measure().values)
+            yield from self.end(tired, "finished")
+
+    def end(self, positions: np.ndarray, status: Status) -> Iterator[End]:
+        """The members at `positions` stop here; one whose cost was ever non-finite has diverged."""
+        for member in self.stack.members[positions]:
+            nonfinite = self.nonfinite.get(member)
+            ended: Status = "diverged" if nonfinite and status == "finished" else status
+            yield End(int(member), ended, self.stack.step, self.theta_of(member).copy(), nonfinite)
+        stays = np.ones(len(self.stack.members), dtype=bool)
+        stays[positions] = False
+        self.keep(stays)
+
+    def keep(self, stays: np.ndarray) -> None:
+        """Go on with the members where `stays` (k,) is true. Stopped ones cost nothing more."""
+        self.running = bool(stays.any())
+        if self.running:
+            self.stack = self.stack.select(np.flatnonzero(stays))
+            kept = np.flatnonzero(np.isin(self.last_row.members, self.stack.members))
+            self.last_row = select(self.last_row, kept)
+
+    def theta_of(self, member: int) -> Array:
+        return self.stack.theta[np.flatnonzero(self.stack.members == member)[0]]

@@ -1,0 +1,234 @@
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from datasets import DataError, prepare
+from datasets.csv import csv
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a table and returns its path."""
+
+    def written(text, name="own.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes(text.encode(encoding))
+        return str(path)
+
+    return written
+
+
+TABLE = "height,weight,pet\n30,4.5,cat\n60,25,dog\n25,4,cat\n"
+
+
+def test_the_header_names_inputs_and_target(write):
+    dataset = csv(write(TABLE), "pet")
+    assert dataset.inputs == ("height", "weight")
+    assert dataset.train.X.tolist() == [[30, 4.5], [60, 25], [25, 4]]
+    assert dataset.train.y.tolist() == [0, 1, 0]
+    assert dataset.classes == ("cat", "dog")
+    prepare(dataset, scaling="standardise")
+
+
+@pytest.mark.parametrize("target", ["height", "weight", "pet"])
+def test_the_target_may_be_any_column(write, target):
+    table = TABLE.replace("cat", "0").replace("dog", "1")
+    dataset = csv(write(table), target)
+    assert target not in dataset.inputs
+    assert dataset.train.X.shape == (3, 2)
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_the_delimiter_is_found_in_the_header(write, mark):
+    assert csv(write(TABLE.replace(",", mark)), "pet").train.X[0].tolist() == [30, 4.5]
+
+
+@pytest.mark.parametrize(("mark", "said"), [("|", "|"), (" ", " "), ("\t", "tab"), ("\t", "\t"), ("\t", "\\t")])
+def test_the_delimiter_may_be_said(write, mark, said):
+    assert csv(write(TABLE.replace(",", mark)), "pet", delimiter=said).train.X[0].tolist() == [30, 4.5]
+
+
+@pytest.mark.parametrize("said", ["", "ab", "a", '"', "\n", "."])
+def test_what_cannot_part_columns_is_refused(write, said):
+    with pytest.raises(DataError, match="cannot part columns; expected one character, or tab"):
+        csv(write(TABLE), "pet", delimiter=said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeff" + TABLE,  # as spreadsheets begin it
+        TABLE.replace("\n", "\r\n"),
+        TABLE.replace("\n", "\n\n"),
+        "\n" + TABLE,
+        TABLE.rstrip(),
+        '"height", weight ,"pet"\n30 , 4.5,"cat"\n"60",25,dog\n25,4, cat \n',
+    ],
+    ids=["mark", "crlf", "empty lines", "empty first", "no last newline", "quotes and spaces"],
+)
+def test_the_same_table_as_other_programs_write_it(write, text):
+    assert csv(write(text), "pet").digest() == csv(write(TABLE), "pet").digest()
+
+
+def test_quoted_names_and_labels_may_hold_delimiters_and_line_ends(write):
+    dataset = csv(write('"a,b",y\n1,"x, or ""y"""\n2,"two\nlines"\n'), "y")
+    assert dataset.inputs == ("a,b",)
+    assert dataset.classes == ("two\nlines", 'x, or "y"')
+
+
+def test_numbers_written_differently_are_one_class(write):
+    dataset = csv(write("x,y\n1,0\n2,0.0\n3,1e0\n"), "y")
+    assert dataset.classes == (0.0, 1.0)
+    assert dataset.train.y.tolist() == [0, 0, 1]
+
+
+def test_numbers_with_fractions_are_a_regression(write):
+    dataset = csv(write("x,y\n1,0.5\n2,0.25\n3,0.5\n"), "y")
+    assert dataset.classes is None
+    assert dataset.train.y.tolist() == [0.5, 0.25, 0.5]
+
+
+@given(st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 2)), min_size=3))
+def test_numbers_are_read_as_they_were_written(tmp_path_factory, rows):
+    if len({label for _, label in rows}) < 2:
+        rows = [*rows, (0.0, 3)]
+    path = tmp_path_factory.mktemp("csv") / "own.csv"
+    path.write_text("x,y\n" + "".join(f"{x!r},{label}\n" for x, label in rows))
+    dataset = csv(str(path), "y")
+    assert dataset.train.X.ravel().tolist() == [x for x, _ in rows]
+    assert [dataset.classes[index] for index in dataset.train.y] == [label for _, label in rows]
+
+
+class TestTestTable:
+    def test_may_have_its_columns_in_another_order(self, write):
+        test = write("pet,weight,height\ndog,26,61\n", "test.csv")
+        dataset = csv(write(TABLE), "pet", test_path=test)
+        assert dataset.test.X.tolist() == [[61, 26]]
+        assert dataset.test.y.tolist() == [1]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("height,wight,pet\n1,2,cat\n", r"test\.csv has no column 'weight', which .* mean 'wight'"),
+            ("height,weight,age,pet\n1,2,3,cat\n", r"test\.csv has a column 'age', which .*own\.csv has not"),
+            (
+                "height,weight,pet\n1,2,cat\n\n3,4,cow\n",
+                r"column 'pet' in line 4 of .*test\.csv is 'cow', no class",
+            ),
+        ],
+    )
+    def test_has_the_columns_and_classes_of_training(self, write, text, message):
+        with pytest.raises(DataError, match=message):
+            csv(write(TABLE), "pet", test_path=write(text, "test.csv"))
+
+    def test_a_word_cannot_test_a_regression(self, write):
+        test = write("x,y\n1,2\n2,many\n", "test.csv")
+        with pytest.raises(DataError, match="expected a number"):
+            csv(write("x,y\n1,0.5\n2,0.25\n"), "y", test_path=test)
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            ("tall", r"own\.csv, line 3, column 'height' is 'tall'; expected a finite number"),
+            ("", r"own\.csv, line 3, column 'height': the value is missing; expected a finite number"),
+            ("  ", r"line 3, column 'height': the value is missing"),
+            ("nan", "line 3, column 'height' is 'nan'; expected a finite number"),
+            ("-inf", "line 3, column 'height' is '-inf'"),
+            ("1_000", "line 3, column 'height' is '1_000'"),
+            ("٣", "line 3, column 'height' is '٣'"),
+            ("1e999", "line 3, column 'height' is '1e999'"),
+            ("1,5", "line 3: it has 4 values; expected 3"),
+            ('"1,5"', "line 3, column 'height' is '1,5'"),
+        ],
+    )
+    def test_of_an_input_names_line_and_column(self, write, value, message):
+        with pytest.raises(DataError, match=message):
+            csv(write(TABLE.replace("60", value)), "pet")
+
+    @pytest.mark.parametrize("label", ["", " ", "nan", "inf"])
+    def test_of_a_label_names_line_and_column(self, write, label):
+        with pytest.raises(DataError, match=r"line 3, column 'pet'.*expected a label or a finite number"):
+            csv(write(TABLE.replace("dog", label)), "pet")
+
+    @pytest.mark.parametrize(("row", "count"), [("1,2", 2), ("1,2,cat,4", 4), ("1", 1), ("1,2,cat,", 4)])
+    @pytest.mark.parametrize("line", [2, 3, 5])
+    def test_of_a_ragged_row_names_the_line(self, write, row, count, line):
+        lines = TABLE.splitlines()
+        lines.insert(line - 1, row)
+        with pytest.raises(DataError, match=f"line {line}: it has {count} values; expected 3"):
+            csv(write("\n".join(lines)), "pet")
+
+    def test_of_rows_that_all_have_one_more_value_than_the_header(self, write):
+        with pytest.raises(DataError, match="line 2: it has 3 values; expected 2"):
+            csv(write("x,y\n1,2,3\n4,5,6\n"), "y")
+
+    def test_counts_lines_as_an_editor_does(self, write):
+        text = 'x,y\n1,"two\nlines"\n\nbad,b\n'
+        with pytest.raises(DataError, match="line 5, column 'x' is 'bad'"):
+            csv(write(text), "y")
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", r"own\.csv is empty; expected a line with the names"),
+            ("\n\n", "is empty"),
+            ("x,y\n", "empty below its header"),
+            ("x,y\n1,2\n", "one row below its header; expected two or more"),
+            ("x,y\n1,2\n2,2\n", r"column 'y' of .* single class 2\.0"),
+            ("1,2\n3,4\n", "starts with the numbers '1', '2'; expected a line with the names"),
+            (",x,y\n0,1,2\n", "column 1 has no name in the header"),
+            ("x,y,x\n0,1,2\n", "the header has 'x' 2 times"),
+            ("y\n0\n1\n", "has the target 'y' and no other column"),
+            ("x;label\n0,5;1\n", r"target=y is no column of .*: 'x', 'label'"),
+        ],
+    )
+    def test_of_a_table_that_is_none(self, write, text, message):
+        with pytest.raises(DataError, match=message):
+            csv(write(text), "y")
+
+    def test_of_an_unknown_target_proposes_the_nearest(self, write):
+        with pytest.raises(DataError, match=r"target=wieght is no column .*did you mean 'weight'"):
+            csv(write(TABLE), "wieght")
+
+    @pytest.mark.parametrize("where", [0, 20_000])
+    def test_of_what_is_no_text(self, write, where):
+        text = "x,y\n" + "1,a\n" * where + "1,é\n"
+        with pytest.raises(DataError, match="is not text in UTF-8"):
+            csv(write(text, encoding="latin-1"), "y")
+
+    @pytest.mark.parametrize("row", ['3,"b', '"3,b'])
+    def test_of_a_quote_that_is_never_closed_and_would_swallow_the_rows_below(self, write, row):
+        with pytest.raises(DataError, match="line 4: a quote is out of place"):
+            csv(write(f"x,y\n1,a\n2,b\n{row}\n4,a\n5,b\n"), "y")
+
+    def test_of_a_word_among_amounts(self, write):
+        rows = [f"{i},{i / 3}" for i in range(30)]
+        rows[6] = "6,none"
+        path = write("x,y\n" + "\n".join(rows))
+        with pytest.raises(DataError, match=r"own\.csv, line 8, column 'y' is 'none'; expected a number"):
+            csv(path, "y")
+        assert len(csv(path, "y", task="classification").classes) == 30
+
+    def test_of_a_word_in_a_regression(self, write):
+        with pytest.raises(DataError, match="line 2, column 'pet' is 'cat'; expected a number"):
+            csv(write(TABLE), "pet", task="regression")
+
+
+@pytest.mark.slow
+def test_a_million_rows_of_twenty_columns_are_read_in_seconds(tmp_path):
+    path = tmp_path / "own.csv"
+    values = np.random.default_rng(0).standard_normal((1000, 19))
+    lines = [",".join(f"{x:.6g}" for x in row) + f",{'ab'[i % 2]}\n" for i, row in enumerate(values.tolist())]
+    with path.open("w") as file:
+        file.write(",".join(f"x{i}" for i in range(19)) + ",y\n")
+        for _ in range(1000):
+            file.writelines(lines)
+    start = time.perf_counter()
+    dataset = csv(str(path), "y")
+    assert time.perf_counter() - start < 10
+    assert dataset.train.X.shape == (1_000_000, 19)
