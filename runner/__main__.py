@@ -67,10 +67,11 @@ def main() -> None:
 def _check(here: session.Session, arguments: Namespace) -> list[str]:
     """Check all there is before Hydra writes anything; returns the overrides that undo a preset's leftovers."""
     overrides = list(arguments.overrides)
+    tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
     if arguments.multirun:
-        here.check(here.composer.expand([text for text in overrides if not text.startswith("hydra.")]))
+        here.check(here.composer.expand(tasks))
         return []
-    experiment = here.experiment([text for text in overrides if not text.startswith(("hydra.", "hydra/"))])
+    experiment = here.experiment(tasks)
     for text in overrides:
         key, _, value = text.partition("=")
         if key == "hydra.run.dir" and session.holds_a_run(Path(value)):

@@ -26,7 +26,11 @@ from runner.schema import ConfigError, show, suggest
 OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
 
 # Keys of a preset that only make sense with the data that it was made for.
-TIED_TO_DATA = ("training.target", "allow_unreachable_labels")
+TIED_TO_DATA = ("training.target", "architecture.output", "allow_unreachable_labels")
+
+
+# Hydra says some mistakes (optimizer=null) by a plain ValueError.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 class Composed(NamedTuple):
@@ -68,7 +72,7 @@ class Composer:
             extra, notes = self._leftovers(hydra.runtime.choices, overrides)
             if extra:
                 config, hydra = self._fast([*overrides, *extra])
-        except (HydraException, OmegaConfBaseException) as first:
+        except COMPOSITION_ERRORS as first:
             problems, good = self._all_mistakes(overrides)
             raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
         return Composed(config, hydra, [*overrides, *extra], extra, notes)
@@ -134,7 +138,7 @@ class Composer:
             try:
                 self._compose([*good, override])
                 good.append(override)
-            except (HydraException, OmegaConfBaseException) as error:
+            except COMPOSITION_ERRORS as error:
                 problems.append(self._explain(override, error, good))
                 if self._is_choice(override):
                     bad_groups.append(override.split("=")[0].lstrip("+~"))
@@ -183,11 +187,11 @@ class Composer:
         source = self.loader.repository.load_config(f"experiment/{preset}")
         made_for = {entry.group.lstrip("/"): entry.value for entry in source.defaults_list if entry.override}
         replaced = {group for group, option in made_for.items() if choices.get(group) != option}
-        given = {override.split("=")[0].lstrip("+") for override in overrides}
+        given = {override.split("=")[0].lstrip("+") for override in overrides} - set(self.groups)
         body = _keys(source.config)
         keys = [key for key in body if "." in key and key.split(".")[0] in replaced]
         if "dataset" in replaced:
-            keys += [key for key in TIED_TO_DATA if key in body]
+            keys += [key for key in TIED_TO_DATA if key in body and key not in keys]
         keys = [key for key in keys if not any(key == name or key.startswith(f"{name}.") for name in given)]
         if not keys:
             return [], []

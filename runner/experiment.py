@@ -86,6 +86,7 @@ class Experiment:
     output: str
     loss: str
     constant_cost: float
+    labels: np.ndarray  # what a single output is trained towards, one a class; empty for softmax and regressions
     progress: bool = True
     composed: Composed | None = None
 
@@ -196,7 +197,7 @@ def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
         raise ConfigError(problems)
     sets, labels = _sets(dataset, output, plain["dtype"])
     plan, goal, constant = _plan(plain, sets, loss, output, problems)
-    _check_fault(plain, loss, problems)
+    _check_fault(plain, output, problems)
     if problems:
         raise ConfigError(problems)
     optimizer_arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
@@ -228,6 +229,7 @@ def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
         output=output,
         loss=loss,
         constant_cost=constant,
+        labels=labels,
         progress=plain["progress"],
     )
 
@@ -504,12 +506,10 @@ def _no_metric(key: str, name: str, metrics: list[str]) -> str:
     return f"{key}: this run has no metric {name!r}. It has: {', '.join(metrics)}." + suggest(name, metrics)
 
 
-def _check_fault(plain: dict[str, Any], loss: str, problems: list[str]) -> None:
-    fault = _call("fault", plain["fault"])
-    if fault.dA is not None and not loss.startswith("cross_entropy"):
-        problems.append(
-            f"fault={plain['fault']['name']} is a mistake in the derivative of cross-entropy, and the loss is {loss}."
-        )
+def _check_fault(plain: dict[str, Any], output: str, problems: list[str]) -> None:
+    fault, name = _call("fault", plain["fault"]), plain["fault"]["name"]
+    if fault.dA is not None and output not in losses.PROBABILITIES:
+        problems.append(f"fault={name} is a mistake in probabilities, and architecture.output={output} gives none.")
 
 
 def _fault(plain: dict[str, Any], architecture: Architecture) -> faults.Fault:

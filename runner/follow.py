@@ -42,7 +42,7 @@ class Following:
     def step(self) -> None:
         """Open the store if that is still to do, then visit every journal that is due.
 
-        A store that does not answer is left alone for 1, 2, 4 ... 30 s; the journals wait. After the parent
+        A store that does not answer is left alone for 1, 2, 4, 8, 10, 10 ... s; the journals wait. After the parent
         has closed it gets `PATIENCE` seconds more, then every run left is given up with the reason.
         """
         if time.monotonic() < self.retry_at:
@@ -53,11 +53,17 @@ class Following:
             self.failures = 0
         except Exception as error:
             self.failures += 1
-            self.retry_at = time.monotonic() + min(2.0 ** (self.failures - 1), 30.0 if not self.closed else 1.0)
+            longest = 1.0 if self.closed else 10.0
+            self.retry_at = time.monotonic() + min(2.0 ** (self.failures - 1), longest)
             print(hide(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
             if self.closed and time.monotonic() > self.closed + PATIENCE:
                 for directory in list(self.sizes):
                     self._give_up(directory, error)
+
+    def close(self) -> None:
+        """No more runs come: from now on look for dead writers, and try a failing store at once."""
+        self.closed = time.monotonic()
+        self.live_at = self.retry_at = 0.0
 
     def _open(self) -> None:
         if self.store is None:
@@ -128,7 +134,7 @@ def main() -> None:
         while following.closed is None or following.sizes:
             closed = _take(inbox, following, log) or os.getppid() != parent
             if closed and following.closed is None:
-                following.closed, following.live_at = time.monotonic(), 0.0
+                following.close()
             following.step()
     finally:
         log.tidy()

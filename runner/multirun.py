@@ -32,7 +32,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
         Job(experiment, _prepare(experiment, master, sweep_dir, number), name, {"sweep": here.sweep})
         for number, (experiment, name) in enumerate(zip(experiments, names, strict=True), first)
     ]
-    screen.console().print(f"[bold]{len(jobs)} runs[/] in {sweep_dir}")
+    screen.console().print(f"[bold]{len(jobs)} runs[/] in {screen.relative(sweep_dir)}")
     for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
         screen.console().print(note, markup=False)
     records = here.run(jobs)

@@ -149,6 +149,7 @@ class Record:
             "timings": {"training_seconds": round(self.seconds, 6)},
             "seed": experiment.recipe.seed,
             "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
+            "network": network_of(experiment),
             "versions": versions(),
             "mlflow_run_id": None,
         }
@@ -191,6 +192,19 @@ def profile(experiment: Experiment) -> str:
     rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
     classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
     return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+
+
+def network_of(experiment: Experiment) -> dict[str, Any]:
+    """What must be known beside the weights to make predictions."""
+    classes = experiment.dataset.classes
+    return {
+        "widths": list(experiment.recipe.widths),
+        "activation": experiment.config["architecture"]["activation"],
+        "output": experiment.output,
+        "loss": experiment.loss,
+        "classes": None if classes is None else list(classes),
+        "labels": experiment.labels.tolist(),
+    }
 
 
 def write_config(path: Path, config: Mapping[str, Any]) -> None:

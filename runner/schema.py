@@ -19,7 +19,7 @@ from datasets import Dataset
 FILLED_IN = (Dataset,)
 
 
-class ConfigError(ValueError):
+class ConfigError(Exception):
     """The configuration is wrong: `problems` are all the mistakes, a sentence each; `good` the overrides without."""
 
     def __init__(self, problems: Iterable[str], good: Sequence[str] = ()):

@@ -4,6 +4,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -130,7 +131,7 @@ def result(record: Record) -> None:
         f"target {target.metric} {relation} {target.value:.6g}: {met}"
         f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
     )
-    out.print(f"in {relative(record)}")
+    out.print(f"in {relative(record.directory)}")
 
 
 def leaderboard(records: Sequence[Record], most: int = 20) -> None:
@@ -140,17 +141,16 @@ def leaderboard(records: Sequence[Record], most: int = 20) -> None:
     sign = 1 if records[0].experiment.recipe.plan.mode == "min" else -1
     order = sorted(records, key=lambda record: (_failed(record), sign * _finite(record.last.get(metric), sign)))
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("run", "status", metric, "train/accuracy", "test/accuracy", "target", "cost"):
-        table.add_column(title, justify="right" if "/" in title else "left")
+    shown = [metric, *(f"{name}/accuracy" for name in records[0].experiment.recipe.sets)]
+    for title in ("run", "status", *shown, "target", "training cost"):
+        table.add_column(title, justify="right" if "/" in title else "left", no_wrap=title != "run")
     for record in order[:most]:
         table.add_row(
             Text(record.name),
             record.status or "",
-            number(record.last.get(metric)),
-            number(record.last.get("train/accuracy")),
-            number(record.last.get("test/accuracy")),
+            *(number(record.last.get(key)) for key in shown),
             "reached" if record.target_reached else "missed",
-            sparkline(record.curve, 20),
+            sparkline(record.curve, 12),
         )
     out.print(table)
     if len(order) > most:
@@ -182,11 +182,9 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
     )
 
 
-def relative(record: Record) -> str:
-    try:
-        return str(record.directory.relative_to(record.directory.cwd()))
-    except ValueError:
-        return str(record.directory)
+def relative(path: Path) -> str:
+    """A path from the working directory where it is inside of it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _failed(record: Record) -> bool:

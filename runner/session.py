@@ -33,7 +33,9 @@ class Session:
         """The checked experiment of these overrides; what was checked before is not made again."""
         key = tuple(overrides)
         if key not in self._checked:
-            self._checked[key] = compose_with(self.composer, overrides)
+            experiment = compose_with(self.composer, overrides)
+            # Hydra hands it back with the overrides that undo a preset's leftovers among the others.
+            self._checked[key] = self._checked[experiment.overrides] = experiment
         return self._checked[key]
 
     def check(self, jobs: Sequence[Sequence[str]]) -> list[Experiment]:

@@ -251,10 +251,11 @@ def _faulty_activation(recipe: Recipe) -> Activation:
 
 
 def _faulty_head(recipe: Recipe) -> Head:
-    head, dA = recipe.head, recipe.fault.dA
+    head = recipe.head
+    dA = recipe.fault.squared_dA if head.squared else recipe.fault.dA
     if dA is None:
         return head
-    return head._replace(dZ=lambda Z, A, Y: head.output.backward(dA(A, Y) / Z.shape[1], A))
+    return head._replace(dZ=lambda Z, A, Y: head.output.backward(head.weight(A) * dA(A, Y), A))
 
 
 def _columns(recipes: Sequence[Recipe], dtype: np.dtype) -> dict[str, Any]:

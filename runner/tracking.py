@@ -122,7 +122,7 @@ class Tracker:
         try:
             errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - for what it says before it has a log
             process = subprocess.Popen(
-                [sys.executable, "-m", "runner.follow"],
+                [sys.executable, "-P", "-m", "runner.follow"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -14,12 +14,13 @@ from runner.nn.types import Array
 class Fault(NamedTuple):
     """What is wrong.
 
-    `dA` replaces the derivative of cross-entropy by the outputs: (A, Y) -> dJ/dA, without the 1/n.
-    `derivative` replaces a hidden activation's derivative: (Activation) -> Activation.
+    `dA` replaces the derivative of cross-entropy by the outputs, `squared_dA` that of a squared error: (A, Y) -> dA of
+    a row, before the mean is taken. `derivative` replaces a hidden activation's derivative: (Activation) -> Activation.
     `factor` multiplies the whole gradient: (rows in the batch) -> number.
     """
 
     dA: Callable[[Array, Array], Array] | None = None
+    squared_dA: Callable[[Array, Array], Array] | None = None
     derivative: Callable[[Activation], Activation] | None = None
     factor: Callable[[int], float] | None = None
 
@@ -30,13 +31,19 @@ def none() -> Fault:
 
 
 def missing_one_minus_a() -> Fault:
-    """The `1 - A` is missing in the derivative of the loss: dA = -(Y/A - (1-Y)/A). The parity post's mistake."""
-    return Fault(dA=lambda A, Y: -(Y / A - (1 - Y) / A))
+    """The `1 - A` is missing in the derivative of the loss: dA = -(Y/A - (1-Y)/A). The parity post's mistake.
+
+    With a squared error it is missing in the sigmoid's derivative: dZ = (A - Y) A for (A - Y) A (1 - A).
+    """
+    return Fault(dA=lambda A, Y: -(Y / A - (1 - Y) / A), squared_dA=lambda A, Y: (A - Y) / (1 - A))
 
 
 def flipped_sign() -> Fault:
-    """The second sign in the derivative of the loss is wrong: dA = -(Y/A + (1-Y)/(1-A)). The XOR post's mistake."""
-    return Fault(dA=lambda A, Y: -(Y / A + (1 - Y) / (1 - A)))
+    """The second sign in the derivative of the loss is wrong: dA = -(Y/A + (1-Y)/(1-A)). The XOR post's mistake.
+
+    With a squared error it is dA = A + Y for A - Y.
+    """
+    return Fault(dA=lambda A, Y: -(Y / A + (1 - Y) / (1 - A)), squared_dA=lambda A, Y: A + Y)
 
 
 def summed_gradient() -> Fault:

@@ -25,11 +25,16 @@ class Output(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y)."""
+    """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y).
+
+    `squared` tells the squared errors from the cross-entropies; `weight`(A) is what the mean multiplies a row's dA by.
+    """
 
     output: Output
     cost: Callable[[Array, Array, Array], Array]
     dZ: Callable[[Array, Array, Array], Array]
+    squared: bool = False
+    weight: Callable[[Array], float] = lambda A: 1 / A.shape[1]
 
 
 def softmax(Z: Array) -> Array:
@@ -121,6 +126,8 @@ def mean_squared_error(output: str, epsilon: float = 0.0) -> Head:
         output=OUTPUTS[output],
         cost=lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / A.shape[2],
         dZ=dZ,
+        squared=True,
+        weight=lambda A: 2 / A[0].size,
     )
 
 
@@ -130,6 +137,7 @@ def half_squared_error(output: str, epsilon: float = 0.0) -> Head:
         output=OUTPUTS[output],
         cost=lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / 2,
         dZ=lambda Z, A, Y: OUTPUTS[output].backward((A - Y) / Z.shape[1], A),
+        squared=True,
     )
 
 

@@ -1,0 +1,130 @@
+"""A run from Python: `run` trains one, `load` reads one back; both give a `Trace`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner import journal, sweep
+from runner.experiment import compose
+from runner.nn import activations
+from runner.nn.losses import OUTPUTS
+from runner.nn.types import Array, layers_of
+from runner.record import SUMMARY, WEIGHTS, network_of, run_name
+from runner.schema import options
+from runner.stack import Snapshot
+from runner.train import End, Rows, train
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A finished run as arrays.
+
+    `steps` (T,) and, by metric, `trace["train/cost"]` (T,): NaN where a row has no such value. `status`, `nonfinite`
+    (the first non-finite value or None) and `summary` as in summary.json. `weights` are the final (W, b) of each
+    layer, W (fan_in, fan_out). `directory` is None for a run that was not recorded.
+    """
+
+    steps: np.ndarray
+    values: Mapping[str, Array]
+    status: str
+    nonfinite: Mapping[str, Any] | None
+    weights: tuple[tuple[Array, Array], ...]
+    network: Mapping[str, Any]
+    scaling: tuple[Array, Array] | None = None
+    directory: Path | None = None
+    summary: Mapping[str, Any] | None = None
+
+    def __getitem__(self, metric: str) -> Array:
+        return self.values[metric]
+
+    def outputs(self, X: Array) -> Array:
+        """What the network answers to the rows of `X` (n, d), in the units of the data file: A (n, outputs)."""
+        A = np.asarray(X, dtype=self.weights[0][0].dtype)
+        if A.ndim != 2 or A.shape[1] != len(self.weights[0][0]):
+            raise ValueError(f"X must be (n, {len(self.weights[0][0])}). Got {A.shape}.")
+        if self.scaling is not None:
+            shift, scale = self.scaling
+            A = ((X - shift) / scale).astype(A.dtype)
+        hidden = options(activations, "Activation")[self.network["activation"]]().value
+        for W, b in self.weights[:-1]:
+            A = hidden(A @ W + b)
+        W, b = self.weights[-1]
+        return OUTPUTS[self.network["output"]].value(A @ W + b)
+
+    def predict(self, X: Array) -> np.ndarray:
+        """The class of each row of `X` (n, d), as the data names it, or the predicted number: (n,)."""
+        A, classes = self.outputs(X), self.network["classes"]
+        if classes is None:
+            return A[:, 0]
+        if A.shape[1] > 1:
+            return np.asarray(classes)[A.argmax(axis=1)]
+        labels = np.asarray(self.network["labels"], dtype=float)
+        return np.asarray(classes)[np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])]
+
+
+def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Trace:
+    """Train what `python -m runner OVERRIDES` would. Writes nothing, unless a `directory` is given to record it in.
+
+    Raises `runner.schema.ConfigError` with every mistake in the overrides, and `runner.journal.JournalError` where the
+    directory holds a run already. A recorded run reaches a store by `python -m runner.sync DIRECTORY`.
+
+    >>> trace = run(["dataset=xor", "training.iterations=100"])
+    >>> trace.status, trace.steps[-1], trace.weights[0][0].shape
+    ('finished', 100, (2, 8))
+    """
+    experiment = compose(overrides)
+    if directory is not None:
+        sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        return load(directory)
+    rows: list[tuple[int, dict[str, float]]] = []
+    for event in train([experiment.recipe]):
+        match event:
+            case Rows(step, _, values):
+                rows.append((step, {key: float(column[0]) for key, column in values.items()}))
+            case End():
+                end = event
+            case Snapshot():
+                pass
+    steps, columns = _columns(rows)
+    nonfinite = end.nonfinite._asdict() if end.nonfinite else None
+    weights = _layers(end.theta, experiment.recipe.widths)
+    return Trace(steps, columns, end.status, nonfinite, weights, network_of(experiment), experiment.dataset.scaling)
+
+
+def load(run: str | Path) -> Trace:
+    """A recorded run: its directory, or the id of its run in MLflow.
+
+    Raises FileNotFoundError where there is no such run, `runner.journal.JournalError` where its record is damaged.
+    """
+    directory = Path(run)
+    if not (directory / journal.FILE).exists():
+        raise FileNotFoundError(f"{run} holds no run: there is no {journal.FILE} in it.")
+    rows = [(record["step"], record["values"]) for record, _ in journal.read(directory) if record["kind"] == "row"]
+    steps, values = _columns(rows)
+    if not (directory / SUMMARY).exists():
+        raise FileNotFoundError(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
+    summary = json.loads((directory / SUMMARY).read_text())
+    weights: tuple[tuple[Array, Array], ...] = ()
+    scaling = None
+    if (directory / WEIGHTS).exists():
+        with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
+            depth = sum(name.startswith("W") for name in arrays)
+            weights = tuple((arrays[f"W{layer}"], arrays[f"b{layer}"]) for layer in range(1, depth + 1))
+            scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
+    status, nonfinite = summary["status"], summary["first_nonfinite"]
+    return Trace(steps, values, status, nonfinite, weights, summary["network"], scaling, directory.absolute(), summary)
+
+
+def _columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> tuple[np.ndarray, dict[str, Array]]:
+    """Rows as arrays: steps (T,), and (T,) for every metric that any row has."""
+    keys = dict.fromkeys(key for _, values in rows for key in values)
+    columns = {key: np.array([values.get(key, np.nan) for _, values in rows]) for key in keys}
+    return np.array([step for step, _ in rows], dtype=int), columns
+
+
+def _layers(theta: Array, widths: tuple[int, ...]) -> tuple[tuple[Array, Array], ...]:
+    return tuple((layer.W[0].copy(), layer.b[0, 0].copy()) for layer in layers_of(theta[None], widths))

@@ -1,0 +1,61 @@
+"""What several test files need: small data files, and the root of the checkout."""
+
+import os
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first: the slow ones run last, in the order they stand in."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def cats_dir() -> Path:
+    """The real cats. CI must have them; elsewhere their tests say why they do not run."""
+    found = os.environ.get("CATS_DIR", "")
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail("CATS_DIR must name the folder of the cats' two h5 files in CI")
+        pytest.skip("CATS_DIR does not name the folder of the cats' two h5 files")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
+def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The overrides that give each dataset which reads files a small one made for it."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(24, 3)), np.arange(24) % 2
+    for name, n in (("train", 20), ("test", 8)):
+        with h5py.File(folder / f"{name}_catvnoncat.h5", "w") as file:
+            file[f"{name}_set_x"] = rng.integers(0, 255, (n, 4, 4, 3), dtype=np.uint8)
+            file[f"{name}_set_y"] = np.arange(n) % 2
+            file["list_classes"] = np.array([b"non-cat", b"cat"])
+    with h5py.File(folder / "own.h5", "w") as file:
+        file["X"], file["y"] = X, y
+    np.savez(folder / "own.npz", X=X, y=y)
+    lines = ["a,b,c,label", *(f"{a},{b},{c},{'yes' if label else 'no'}" for (a, b, c), label in zip(X, y, strict=True))]
+    (folder / "own.csv").write_text("\n".join(lines) + "\n")
+    return {
+        "cats": [f"dataset.dir={folder}"],
+        "h5": [f"dataset.path={folder / 'own.h5'}"],
+        "npz": [f"dataset.path={folder / 'own.npz'}"],
+        "csv": [f"dataset.path={folder / 'own.csv'}", "dataset.target=label"],
+    }
+
+
+@pytest.fixture
+def python() -> list[str]:
+    return [sys.executable]

@@ -1,0 +1,84 @@
+"""The house of docs/design.md, held by the sources themselves: who may import what."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(
+    path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
+)
+NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "runner", "datasets", "h5py"}
+
+# What each part may import of the runner itself; what is not listed may import anything of it.
+MAY_IMPORT = {
+    "runner/nn/": ("runner.nn",),
+    "runner/stack.py": ("runner.nn",),
+    "runner/nonfinite.py": ("runner.nn", "runner.stack"),
+    "runner/train.py": ("runner.nn", "runner.stack", "runner.nonfinite"),
+    "runner/journal.py": (),
+    "runner/tracking.py": (),
+    "runner/store.py": ("runner.journal", "runner.tracking"),
+    "runner/follow.py": ("runner.journal", "runner.store", "runner.tracking"),
+    "datasets/": (),
+    "conf/": (),
+}
+
+
+def imports(path: Path) -> set[str]:
+    """The modules that a source imports, dotted, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names if node.module == "runner" else {str(node.module)}
+    return found
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_imports_point_one_way(path: Path) -> None:
+    for place, allowed in MAY_IMPORT.items():
+        if name(path).startswith(place):
+            own = {module for module in imports(path) if module.split(".")[0] == "runner"}
+            assert all(module.startswith(allowed) for module in own), f"{name(path)} imports {own}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
+    pure = ("runner/nn/", "runner/stack.py", "runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
+    if name(path).startswith(pure):
+        import sys
+
+        others = {module.split(".")[0] for module in imports(path)} - NUMPY_ONLY - set(sys.stdlib_module_names)
+        assert not others, f"{name(path)} imports {others}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_the_store_imports_mlflow(path: Path) -> None:
+    if name(path) != "runner/store.py":
+        assert not any(module.split(".")[0] == "mlflow" for module in imports(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_data_and_network_do_not_know_each_other(path: Path) -> None:
+    if name(path).startswith("runner/nn/"):
+        assert not any(module.split(".")[0] == "datasets" for module in imports(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_nothing_is_instantiated_by_a_path_in_a_configuration(path: Path) -> None:
+    assert "hydra.utils" not in imports(path)
+    if name(path) != "hydra_plugins/stacked.py":  # where Hydra itself wants them
+        assert "_target_" not in path.read_text()
+
+
+def test_no_module_is_called_utils() -> None:
+    assert not [path for path in SOURCES if path.stem in ("utils", "helpers", "common", "misc")]
