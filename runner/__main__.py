@@ -48,6 +48,11 @@ def main() -> None:
             task()
             return
         here = session.open_session(arguments.config_dir)
+        resumed = [text for text in arguments.overrides if text.startswith("resume=")]
+        if resumed and not arguments.multirun and not arguments.cfg:
+            others = [text for text in arguments.overrides if text not in resumed]
+            screen.result(here.resume(Path(resumed[-1].partition("=")[2]), others))
+            sys.exit(here.finish())
         sys.argv += _check(here, arguments)
         task()
         if arguments.cfg:

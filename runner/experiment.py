@@ -126,6 +126,7 @@ def general(
     dtype: Literal["float64", "float32"],
     allow_unreachable_labels: bool,
     progress: bool,
+    resume: str | None,
 ) -> None:
     """The keys at the top of the configuration."""
 
@@ -184,7 +185,11 @@ def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
 
     Raises ConfigError: names, types, bounds, data files, and parts that do not go together, all at once.
     """
-    plain = _resolved(config)
+    return build_plain(_resolved(config), overrides)
+
+
+def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experiment:
+    """`build`, for a configuration that is resolved already: nothing in it is interpolated."""
     problems = _problems(plain)
     dataset = None if any(p.startswith("dataset") for p in problems) else _load(plain["dataset"], problems)
     if problems or dataset is None:
@@ -277,6 +282,8 @@ def _problems(plain: dict[str, Any]) -> list[str]:
         return problems
     top = {key: value for key, value in plain.items() if key not in sections}
     problems += validate(general, top, "", name="the configuration")
+    if plain.get("resume"):
+        problems.append("resume goes on with one run: python -m runner resume=DIRECTORY, without -m.")
     problems += _dataset_problems(plain["dataset"])
     for group in MODULES:
         problems += _group_problems(group, plain[group])

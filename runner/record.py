@@ -9,6 +9,7 @@ git.diff        what the sources differ in from the commit that the run names
 
 import json
 import math
+import os
 import platform
 import shlex
 import subprocess
@@ -23,13 +24,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from runner.experiment import Experiment
-from runner.journal import Journal
+from runner.experiment import Experiment, code_digest
+from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
 from runner.nonfinite import NonFinite
-from runner.stack import Snapshot
+from runner.stack import Snapshot, Stack
 from runner.tracking import replace_file
-from runner.train import Status
+from runner.train import Checkpoint, Status
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
 SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
@@ -41,9 +42,8 @@ class Record:
     `last` and `best` hold what the rows said, by metric; `status` is None until the end.
     """
 
-    def __init__(self, experiment: Experiment, directory: Path, name: str, tags: Mapping[str, str]):
-        """Make the directory and start the journal. Raises JournalError where there is a run already."""
-        self.experiment, self.directory, self.name = experiment, directory, name
+    def __init__(self, experiment: Experiment, journal: Journal, name: str):
+        self.experiment, self.journal, self.directory, self.name = experiment, journal, journal.directory, name
         self.status: Status | None = None
         self.last: dict[str, float] = {}
         self.best: dict[str, float] = {}
@@ -54,8 +54,13 @@ class Record:
         self.seconds = 0.0
         self.target_reached = False
         self.error: str | None = None
+        self.command = command_of(experiment)
+
+    @classmethod
+    def create(cls, experiment: Experiment, directory: Path, name: str, tags: Mapping[str, str]) -> "Record":
+        """Make the directory and start the journal. Raises JournalError where there is a run already."""
         dataset = experiment.dataset
-        self.journal = Journal.create(
+        journal = Journal.create(
             directory,
             name=name,
             experiment=experiment.tracking.experiment,
@@ -67,14 +72,22 @@ class Record:
                 "source": dataset.source,
                 "profile": profile(experiment),
             },
-            command=self.command,
+            command=command_of(experiment),
         )
         write_config(directory / CONFIG, experiment.config)
-        self.journal.artifact(CONFIG)
+        journal.artifact(CONFIG)
+        return cls(experiment, journal, name)
 
-    @property
-    def command(self) -> str:
-        return shlex.join(["python", "-m", "runner", *self.experiment.overrides])
+    @classmethod
+    def reopen(cls, experiment: Experiment, directory: Path) -> "Record":
+        """Go on with the run in `directory`. Raises JournalError where there is none, or where it is being written."""
+        start = first(directory)
+        rows = [record for record, _ in read(directory) if record["kind"] == "row"]
+        record = cls(experiment, Journal.reopen(directory, {"resumed": "true"}), start["name"])
+        record.command = start["command"]
+        for row in rows:
+            record.remember(row["step"], row["values"])
+        return record
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """One row of the trace; a value that is not defined at this row (NaN ratio of zero weights) is left out."""
@@ -82,6 +95,11 @@ class Record:
             key: value for key, value in values.items() if not (key.startswith("update_ratio") and math.isnan(value))
         }
         self.journal.row(step, kept)
+        if step > self.journal.last_step:
+            self.remember(step, kept)
+
+    def remember(self, step: int, kept: Mapping[str, float]) -> None:
+        """What the end will want to know of a row."""
         self.step = step
         self.last.update(kept)
         for key in kept:
@@ -89,16 +107,22 @@ class Record:
                 self.best[key] = min(self.best.get(key, math.inf), kept[key])
             elif key.endswith("/accuracy") and math.isfinite(kept[key]):
                 self.best[key] = max(self.best.get(key, -math.inf), kept[key])
-        self.curve.append(values["train/cost"])
+        self.curve.append(kept["train/cost"])
 
-    def checkpoint(self, state: Snapshot, position: int) -> None:
-        """The whole state of the member at `position` of `state`, in one file, replaced in one go."""
-        arrays = {"step": np.array(state.step), "theta": state.theta[position]}
+    def checkpoint(self, checkpoint: Checkpoint, position: int) -> None:
+        """The whole state of the member at `position`, in one file, replaced in one go."""
+        state = checkpoint.state
+        nonfinite = checkpoint.nonfinite.get(int(state.members[position]))
+        arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
         for name, part in zip(state.memory._fields, state.memory, strict=True):
-            arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else np.array(part)
+            arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else part
+        arrays |= {"best": checkpoint.best[position], "best_step": checkpoint.best_step[position]}
+        arrays["nonfinite"] = json.dumps(nonfinite._asdict() if nonfinite else None)
         fresh = self.directory / f".{CHECKPOINT}"
         with fresh.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self.directory / CHECKPOINT)
 
     def end(
@@ -155,6 +179,25 @@ class Record:
         }
 
 
+def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | None:
+    """The state that `Record.checkpoint` left in a run's directory; None where there is none."""
+    path = directory / CHECKPOINT
+    if not path.exists():
+        return None
+    memory = Stack.start([experiment.recipe]).memory
+    with np.load(path, allow_pickle=False) as arrays:
+        parts = [arrays[f"memory_{name}"] for name in memory._fields]
+        saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
+        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved)
+        nonfinite = json.loads(str(arrays["nonfinite"]))
+        found = {0: NonFinite(**nonfinite)} if nonfinite else {}
+        return Checkpoint(state, arrays["best"][None], arrays["best_step"][None], found)
+
+
+def command_of(experiment: Experiment) -> str:
+    return shlex.join(["python", "-m", "runner", *experiment.overrides])
+
+
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """The configuration with dotted keys: what MLflow shows as parameters.
 
@@ -175,6 +218,7 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
     commit, dirty, _ = git()
     tags = {
         "data.sha256": experiment.data_digest,
+        "code.sha256": code_digest(),
         "key": experiment.key(),
         "fault": experiment.config["fault"]["name"],
         "seed": str(experiment.recipe.seed),

@@ -11,6 +11,7 @@ from runner import screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.record import Record
+from runner.resume import reopened
 from runner.schema import ConfigError
 from runner.sweep import Job, Stop
 from runner.tracking import Tracker, links, ui_command, warning
@@ -62,6 +63,20 @@ class Session:
             records = sweep.run(jobs, self._follow, progress, self.stop)
         self.records += records
         return records
+
+    def resume(self, directory: Path, overrides: Sequence[str]) -> Record:
+        """Go on with the run in `directory`, in its journal and in its run of the store."""
+        experiment, record, checkpoint = reopened(directory, overrides)
+        if experiment.tracking.name == "mlflow":
+            self.tracker = Tracker.start(experiment.tracking.uri, experiment.tracking.experiment)
+        self.records.append(record)
+        self._follow(record)
+        step = checkpoint.state.step if checkpoint else 0
+        screen.introduce(experiment)
+        screen.console().print(f"resumed at step {step}")
+        with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress:
+            sweep.resume(record, checkpoint, progress, self.stop)
+        return record
 
     def _follow(self, record: Record) -> None:
         if self.tracker is not None and record.experiment.tracking.name == "mlflow":

@@ -16,8 +16,7 @@ import numpy as np
 
 from runner.experiment import Experiment
 from runner.record import Record
-from runner.stack import Snapshot
-from runner.train import End, Event, Rows, train
+from runner.train import Checkpoint, End, Event, Rows, train
 
 # A stack's arrays should stay in the cache of one core; what is larger trains faster in parts.
 CACHE_BYTES = 1 << 20
@@ -79,10 +78,22 @@ def run(
                 break
             for number in numbers:
                 job = jobs[number]
-                records[number] = Record(job.experiment, job.directory, job.name, job.tags)
+                records[number] = Record.create(job.experiment, job.directory, job.name, job.tags)
                 began(records[number])
             _train([records[number] for number in numbers], progress, stop)
     return [records[number] for number in sorted(records)]
+
+
+def resume(
+    record: Record,
+    checkpoint: Checkpoint | None,
+    progress: Callable[[Record], None] = lambda record: None,
+    stop: Stop | None = None,
+) -> None:
+    """Go on with one recorded run from its checkpoint, or from its start where it left none."""
+    stop = stop or Stop()
+    with stop.listening():
+        _train([record], progress, stop, checkpoint)
 
 
 def stacks(experiments: Sequence[Experiment]) -> list[list[int]]:
@@ -107,10 +118,12 @@ def stack_size(experiment: Experiment) -> int:
     return max(1, CACHE_BYTES // member)
 
 
-def _train(records: Sequence[Record], progress: Callable[[Record], None], stop: Stop) -> None:
+def _train(
+    records: Sequence[Record], progress: Callable[[Record], None], stop: Stop, checkpoint: Checkpoint | None = None
+) -> None:
     """Train one stack. What goes wrong in a stack of several is found by training each member alone."""
     try:
-        for event in train([record.experiment.recipe for record in records], stop):
+        for event in train([record.experiment.recipe for record in records], stop, checkpoint):
             _write(event, records, progress)
     except Exception:
         error = traceback.format_exc()
@@ -136,8 +149,8 @@ def _write(event: Event, records: Sequence[Record], progress: Callable[[Record],
             for position, member in enumerate(members.tolist()):
                 records[member].row(step, {key: column[position] for key, column in columns.items()})
                 progress(records[member])
-        case Snapshot():
-            for position, member in enumerate(event.members.tolist()):
+        case Checkpoint():
+            for position, member in enumerate(event.state.members.tolist()):
                 records[member].checkpoint(event, position)
         case End(member, status, step, theta, nonfinite):
             records[member].end(status, step, theta, nonfinite)

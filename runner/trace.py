@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 
 from runner import journal, sweep
-from runner.experiment import compose
+from runner.experiment import Experiment, compose
 from runner.nn import activations
 from runner.nn.losses import OUTPUTS
 from runner.nn.types import Array, layers_of
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
 from runner.schema import options
-from runner.stack import Snapshot
-from runner.train import End, Rows, train
+from runner.train import Checkpoint, End, Rows, train
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,11 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
     if directory is not None:
         sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
         return load(directory)
+    return traced(experiment)
+
+
+def traced(experiment: Experiment) -> Trace:
+    """Train an experiment in memory."""
     rows: list[tuple[int, dict[str, float]]] = []
     for event in train([experiment.recipe]):
         match event:
@@ -87,7 +91,7 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
                 rows.append((step, {key: float(column[0]) for key, column in values.items()}))
             case End():
                 end = event
-            case Snapshot():
+            case Checkpoint():
                 pass
     steps, columns = _columns(rows)
     nonfinite = end.nonfinite._asdict() if end.nonfinite else None

@@ -1,6 +1,6 @@
 """The training loop: a stack in, a stream of events out. NumPy only; it knows no files, no configuration, no tracking.
 
-    for event in train(recipes): ...      # Rows as training goes, Snapshots as checkpoints, and one End a member
+    for event in train(recipes): ...      # Rows as training goes, Checkpoints, and one End a member
 
 The hot loop looks for non-finite values only where it logs. On a hit the member is replayed from the row before, step
 by step, and the first bad step, layer and array are named exactly.
@@ -26,6 +26,18 @@ class Rows(NamedTuple):
     values: dict[str, Array]
 
 
+class Checkpoint(NamedTuple):
+    """All that `train` needs to go on with `state.members` (k,) bit for bit: always the state at a logged step.
+
+    `best` and `best_step` (k,) are early stopping's memory; `nonfinite` what has been found so far, by member.
+    """
+
+    state: Snapshot
+    best: Array
+    best_step: np.ndarray
+    nonfinite: dict[int, NonFinite]
+
+
 class End(NamedTuple):
     """A member has stopped: its status, its last step, its final parameters (P,), its first non-finite value if any."""
 
@@ -36,14 +48,19 @@ class End(NamedTuple):
     nonfinite: NonFinite | None
 
 
-Event = Rows | Snapshot | End
+Event = Rows | Checkpoint | End
 
 
-def train(recipes: Sequence[Recipe], should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+def train(
+    recipes: Sequence[Recipe],
+    should_stop: Callable[[], bool] = lambda: False,
+    resume: Checkpoint | None = None,
+) -> Iterator[Event]:
     """Train K networks as one stack.
 
     `recipes`: one a member; what a stack shares (see runner.stack) must be equal. `should_stop` is asked at every step;
-    when it says yes, the members still running end as interrupted.
+    when it says yes, the members still running leave a checkpoint and end as interrupted. `resume` is where to go on
+    from: the rows after it, and the end, are those of a run that was never stopped.
 
     >>> from runner import experiment
     >>> recipe = experiment.compose(["dataset=xor", "training.iterations=2"]).recipe
@@ -51,29 +68,31 @@ def train(recipes: Sequence[Recipe], should_stop: Callable[[], bool] = lambda: F
     ['Rows', 'Rows', 'Rows', 'End']
     """
     with np.errstate(all="ignore"):  # overflow is a result here, and first_nonfinite says where
-        yield from _Loop(Stack.start(recipes), should_stop).run()
+        yield from _Loop(recipes, should_stop, resume).run()
 
 
 class _Loop:
     """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
 
-    def __init__(self, stack: Stack, should_stop: Callable[[], bool]):
-        self.stack, self.should_stop, self.plan = stack, should_stop, stack.plan
-        self.recipes, self.running = stack.recipes, True
-        self.last_row = stack.snapshot()
-        self.nonfinite: dict[int, NonFinite] = {}
-        K = len(stack.members)
-        self.best, self.best_step = np.full(K, np.inf), np.zeros(K, dtype=int)
+    def __init__(self, recipes: Sequence[Recipe], should_stop: Callable[[], bool], resume: Checkpoint | None):
+        self.stack = Stack(recipes, resume.state) if resume else Stack.start(recipes)
+        self.recipes, self.should_stop, self.plan, self.running = recipes, should_stop, self.stack.plan, True
+        self.last_row = self.stack.snapshot()
+        self.nonfinite: dict[int, NonFinite] = dict(resume.nonfinite) if resume else {}
+        K = len(recipes)
+        self.best = resume.best.copy() if resume else np.full(K, np.inf)
+        self.best_step = resume.best_step.copy() if resume else np.zeros(K, dtype=int)
 
     def run(self) -> Iterator[Event]:
         plan = self.plan
         while self.running:
             step = self.stack.step
             if self.should_stop():
+                yield self.checkpoint()
                 yield from self.end(np.arange(len(self.stack.members)), "interrupted")
                 return
             if plan.checkpoint_every and step and step % plan.checkpoint_every == 0:
-                yield self.stack.snapshot()
+                yield self.checkpoint()
             if step % plan.log_every == 0 or step >= plan.iterations - 1:
                 yield from self.logged_step()
             else:
@@ -163,6 +182,11 @@ class _Loop:
             self.stack = self.stack.select(np.flatnonzero(stays))
             kept = np.flatnonzero(np.isin(self.last_row.members, self.stack.members))
             self.last_row = select(self.last_row, kept)
+
+    def checkpoint(self) -> Checkpoint:
+        """The state at the last logged step: a post-mortem after a resume then starts where it would have without."""
+        members = self.last_row.members
+        return Checkpoint(self.last_row, self.best[members], self.best_step[members], dict(self.nonfinite))
 
     def theta_of(self, member: int) -> Array:
         return self.stack.theta[np.flatnonzero(self.stack.members == member)[0]]

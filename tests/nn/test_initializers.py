@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from itertools import pairwise
 from math import sqrt
 
 import numpy as np
@@ -78,8 +79,10 @@ def test_scale_multiplies_the_weights_and_nothing_else(name: str, scale: float, 
 
 @each
 def test_biases_are_zero_unless_asked_for(name: str):
-    assert all((layer.b == 0).all() for layer in layers_of(draw(INITIALIZERS[name](), random_state(), (3, 4, 2))[None],
-                                                           (3, 4, 2)))
+    assert all(
+        (layer.b == 0).all()
+        for layer in layers_of(draw(INITIALIZERS[name](), random_state(), (3, 4, 2))[None], (3, 4, 2))
+    )
 
 
 @each
@@ -149,6 +152,6 @@ def test_the_flat_vector_holds_each_layers_weights_then_its_biases(widths: list[
     layer = Initializer(lambda generator, fan_in, fan_out: np.full((fan_in, fan_out), float(next(numbered))), 0.0)
     theta = draw(layer, random_state(), tuple(widths))
     expected: list[float] = []
-    for index, (fan_in, fan_out) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
         expected += [float(index)] * (fan_in * fan_out) + [0.0] * fan_out
     np.testing.assert_array_equal(theta, expected)

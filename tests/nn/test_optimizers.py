@@ -1,4 +1,4 @@
-"""Optimizers: each is its published equation, each gets down a long valley, and a member knows nothing of the others."""
+"""Optimizers: each is its published equation, each gets down a long valley, and members do not mix."""
 
 import inspect
 from collections.abc import Iterator
