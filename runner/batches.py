@@ -43,12 +43,13 @@ class Batch:
         return len(self.metrics) + len(self.params) + len(self.tags)
 
 
-def batches(directory: Path, offset: int, most: int, killed: bool = False) -> Iterator[Batch]:
+def batches(directory: Path, offset: int, most: int, orphaned: bool = False, ended: bool = False) -> Iterator[Batch]:
     """The journal from byte ``offset`` on in as few batches as ``most`` entries in each allow.
 
-    A run's end closes a batch. ``killed``: where no end comes last, one is added, at the time of the last record.
+    A run's end closes a batch. ``ended``: whether one closed what is before ``offset``. ``orphaned``: where no end
+    comes last, one is added, at the time of the last record: its writer was killed.
     """
-    batch, empty, ended = Batch(offset), True, False
+    batch, empty = Batch(offset), True
     for record, after in journal.read(directory, offset):
         if record["kind"] == "row" and batch.metrics and len(record["values"]) > most - batch.size:
             yield batch
@@ -58,7 +59,7 @@ def batches(directory: Path, offset: int, most: int, killed: bool = False) -> It
         if ended:
             yield batch
             batch, empty = Batch(after), True
-    if killed and not ended:
+    if orphaned and not ended:
         last = journal.last(directory)
         batch.tags["status"] = "killed"
         batch.ended, empty = ("KILLED", last["time"] if last else None), False

@@ -190,6 +190,7 @@ class Bulk:
                 ends = {"source_type": "DATASET", "source_id": known[key], "destination_type": "RUN"}
                 inputs.append({"input_uuid": input_id, **ends, "destination_id": run_id, "step": 0})
                 tags.append({"input_uuid": input_id, "name": "mlflow.data.context", "value": "training"})
+                has_input.add((known[key], run_id))
         self._insert(session, "Dataset", datasets, "")
         self._insert(session, "Input", inputs, "")
         self._insert(session, "InputTag", tags, "")

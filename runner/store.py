@@ -1,35 +1,35 @@
-"""Journals into an MLflow store. The only module that imports mlflow, and only when a `Store` is opened.
+"""Journals into an MLflow store, and runs back out of it. mlflow is imported when a `Store` is opened, not before.
 
-`Store.push` brings what a store has not got yet of one journal, with the journal's own times and steps; doing
-it again adds nothing, because MLflow keeps one copy of an equal (key, step, time, value). How far it came
-stands in ``tracking.json`` beside the journal. `runner.tracking` calls it in a process of its own while runs
-train, `replay` calls it once.
+`Store.push_all` brings what a store has not got yet of some journals, with the journals' own times and steps; doing it
+again adds nothing, because one copy is kept of an equal (key, step, time, value). How far each came stands in
+``tracking.json`` beside it. Where the store is a sqlite file of a known schema, `runner.bulk` writes many runs at once;
+everywhere else it is MLflow's `log_batch`. `runner.follow` calls it in a process of its own while runs train,
+`runner.sync` afterwards.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import fcntl
 import json
 import logging
-import math
 import os
-import posixpath
-import re
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner import journal
+from runner import bulk, journal
+from runner.batches import DIRECTORY, HOST, PID, UID, Batch, batches, dataset_of, name_of
 from runner.tracking import State, public, replace_file, resolve, sqlite_path
 
-# MLflow's word for ours; KILLED for all others
-STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "diverged": "FAILED", "error": "FAILED"}
 BATCH = 1000  # MLflow's limit for the metrics, params and tags of one call together
-UID = "runner.uid"
-
-Point = tuple[str, float, int, int]  # key, value, time, step
+TOGETHER, PART = 100_000, 20_000  # entries in one transaction of `runner.bulk`, and of one run among them
+RUNS = 200  # journals taken in hand at once
 
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -48,20 +48,13 @@ class TrackingError(Exception):
 
 
 @dataclasses.dataclass
-class Batch:
-    """What one call can take of a journal: whole records up to byte ``offset``, ending early at an `end`."""
+class Task:
+    """A journal in hand: its start, where the store stands with it, and whether its writer is gone."""
 
-    offset: int
-    metrics: list[tuple[str, float, int, int]] = dataclasses.field(default_factory=list)  # key, value, time, step
-    params: dict[str, str] = dataclasses.field(default_factory=dict)
-    tags: dict[str, str] = dataclasses.field(default_factory=dict)
-    dataset: dict[str, Any] = dataclasses.field(default_factory=dict)
-    artifacts: list[tuple[str, str]] = dataclasses.field(default_factory=list)
-    resumed: bool = False
-    ended: tuple[str, int] | None = None  # MLflow's status, time
-
-    def room(self) -> int:
-        return BATCH - len(self.metrics) - min(len(self.params), 100) - min(len(self.tags), 100)
+    directory: Path
+    start: journal.Record
+    state: State
+    orphaned: bool
 
 
 def replay(
@@ -78,16 +71,46 @@ def replay(
     return str(opened.push(directory, closing=True, whole=whole).run_id)
 
 
+def fetch(run_id: str, uri: str) -> Path:
+    """A local folder with the journal and the artifacts of a run in a store: the run's own directory if it is here.
+
+    Else a temporary one, gone when this process ends: the artifacts downloaded, and a journal made of what the store
+    has. In it non-finite values are NaN, whichever they were, and there are no findings. Raises FileNotFoundError
+    where there is no such store or run.
+    """
+    database = sqlite_path(uri)
+    if database and not database.exists():
+        raise FileNotFoundError(f"There is no run {run_id}: {public(uri)} does not exist.")
+    store = Store(uri)
+    try:
+        run = store.client.get_run(run_id)
+    except Exception as error:
+        if getattr(error, "error_code", None) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        raise FileNotFoundError(f"There is no run {run_id} in {public(uri)}.") from None
+    if (own := _own_directory(run)) is not None:
+        return own
+    directory = Path(tempfile.mkdtemp(prefix="runner-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    if store.client.list_artifacts(run_id):
+        store.client.download_artifacts(run_id, "", str(directory))
+    if not (directory / journal.FILE).exists():
+        lines = [journal.dumps(record) + "\\n" for record in store.records(run)]
+        (directory / journal.FILE).write_text("".join(lines))
+    _tell_summary(directory, run_id)
+    return directory
+
+
 class Store:
     """An open MLflow store: imports mlflow, and makes the database of a fresh sqlite store.
 
     ``uri`` as MLflow takes it. ``artifact_root``: where experiments made here keep artifacts, ``mlartifacts``
-    beside the database by default; a server decides that itself.
+    beside the database by default; a server decides that itself. ``tables`` is None where only MLflow's API may
+    write (see `runner.bulk`).
     """
 
     def __init__(self, uri: str, artifact_root: str = "") -> None:
-        for name, value in _QUIET.items():
-            os.environ.setdefault(name, value)
+        quieten()
         from mlflow import MlflowClient
 
         logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -98,6 +121,7 @@ class Store:
         if database:
             _make_database(database, self.artifact_root)
         self.client = MlflowClient(self.uri)
+        self.tables = bulk.open_tables(self.client) if database else None
         self._experiments: dict[str, str] = {}
         self._known: set[str] = set()  # run ids that were seen in this store
 
@@ -125,73 +149,225 @@ class Store:
         *,
         closing: bool = False,
         whole: bool = False,
-        report: Callable[[State], None] = lambda state: None,
+        report: Callable[[Path, State], None] = lambda directory, state: None,
     ) -> State:
-        """Bring everything of the journal in ``directory`` that is not in the store yet; return the state.
+        """`push_all` of one journal, whose error is raised."""
+        (outcome,) = self.push_all([directory], closing=closing, whole=whole, report=report).values()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-        ``closing``: if it has no end and nobody writes it any more, end the run as killed. ``whole``: from
-        byte 0. ``report`` is called with the state after every batch. A run that was deleted in the store
-        stays deleted. Two processes may push the same journal: they take turns. Errors: see `replay`.
+    def push_all(
+        self,
+        directories: Iterable[str | os.PathLike[str]],
+        *,
+        closing: bool = False,
+        whole: bool = False,
+        report: Callable[[Path, State], None] = lambda directory, state: None,
+    ) -> dict[Path, State | Exception]:
+        """Bring everything of these journals that is not in the store yet.
+
+        ``closing``: end those as killed that have no end and that nobody writes any more. ``whole``: from byte 0.
+        ``report`` is called with the state after every step of a journal. A run that was deleted in the store stays
+        deleted. Two processes may push the same journal: they take turns.
+
+        Returns the state of each, or the error for which trying it again is of no use; what else the store raises
+        (it does not answer, its disk is full) is raised, and all may be tried again.
         """
-        directory = Path(directory).absolute()
-        with _turn(directory):
-            orphaned = closing and not journal.writing(directory)  # asked first: it may end meanwhile
-            start = journal.first(directory)
-            state = self._state(directory, start, whole)
-            if state.deleted:
-                return state
-            for batch in _batches(directory, state.offset):
-                self._write(directory, start, state, batch)
-                state.offset, state.done = batch.offset, batch.ended is not None
-                state.save(directory)
-                report(state)
-            if orphaned and not state.done:
-                self._kill(directory, state, str(state.run_id))
-            if state.done:
-                _tell_summary(directory, state.run_id)
-            return state
+        outcome: dict[Path, State | Exception] = {}
+        # In the order of their names, so that two processes which take turns at several never wait for each other.
+        paths = sorted({Path(directory).absolute() for directory in directories})
+        for first in range(0, len(paths), RUNS):
+            with contextlib.ExitStack() as turns:
+                tasks = self._take(paths[first : first + RUNS], outcome, closing, whole, turns)
+                for some in self._portions(tasks, outcome):
+                    self._write(some, outcome)
+                    for task in {task.directory: task for task, _ in some}.values():
+                        if task.directory not in outcome:
+                            task.state.save(task.directory)
+                            report(task.directory, task.state)
+                for task in tasks:
+                    outcome.setdefault(task.directory, task.state)
+                    if task.state.done and not task.state.deleted:
+                        _tell_summary(task.directory, task.state.run_id)
+        return outcome
 
-    def _state(self, directory: Path, start: journal.Record, whole: bool) -> State:
-        """Where this store stands with this journal, from ``tracking.json`` if that can be believed."""
-        experiment_id = self.experiment(start["experiment"])
-        state = State.load(directory)
-        fresh = State(self.name, start["uid"], experiment_id)
-        if whole or state is None or (state.store, state.uid) != (fresh.store, fresh.uid):
-            state = fresh
-        if state.run_id not in self._known:
-            run = self._find({experiment_id, state.experiment_id}, start["uid"])
-            if run is None or run.info.run_id != state.run_id:  # perhaps another database at the same address
+    def bury(self, leave: Iterable[Path] = ()) -> list[str]:
+        """End the runs of dead processes of this machine that are still RUNNING; returns their ids.
+
+        From their journals, which may have more to tell than the store knows; where the directory is gone, as killed.
+        Left alone are the directories in ``leave``, runs of live processes and of other machines.
+        """
+        host, here = socket.gethostname(), set(leave)
+        query = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{host}'"
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        buried, journals = [], {}
+        for run in self.client.search_runs(experiments, query, max_results=1000) if experiments else ():
+            directory = _own_directory(run)
+            if directory is not None:
+                if directory not in here and not journal.writing(directory):
+                    journals[directory] = run.info.run_id
+            elif not _is_alive(run.data.tags.get(PID, "")):
+                self.client.set_tag(run.info.run_id, "status", "killed")
+                self.client.set_terminated(run.info.run_id, "KILLED")
+                buried.append(run.info.run_id)
+        outcome = self.push_all(journals, closing=True)
+        return buried + [journals[path] for path, state in outcome.items() if isinstance(state, State) and state.done]
+
+    def records(self, run: Any) -> Iterator[journal.Record]:
+        """A journal made of what the store has of a run (an mlflow `Run`), in the journal's own words."""
+        info, tags = run.info, {key: value for key, value in run.data.tags.items() if not key.startswith("mlflow.")}
+        experiment = self.client.get_experiment(info.experiment_id).name
+        named = {"uid": tags.get(UID, info.run_id), "pid": int(tags.get(PID, 0)), "host": tags.get(HOST, "")}
+        inputs = [entry.dataset for entry in run.inputs.dataset_inputs]
+        dataset = {key: getattr(inputs[0], key) for key in ("name", "digest", "source", "profile")} if inputs else {}
+        more = {"name": info.run_name, "experiment": experiment, "params": run.data.params, "tags": tags}
+        yield {"kind": "start", "time": info.start_time, **named, **more, "dataset": dataset, "command": ""}
+        rows: dict[tuple[int, int], dict[str, float]] = {}
+        final: dict[str, float] = {}
+        for key in run.data.metrics:
+            history = self.client.get_metric_history(info.run_id, key)
+            for point in history:
+                if len(history) == 1 and (point.step, point.timestamp) == (0, info.end_time):
+                    final[key] = point.value  # what a journal's end has, such as best/...
+                else:
+                    rows.setdefault((point.step, point.timestamp), {})[key] = point.value
+        for (step, time), values in sorted(rows.items()):
+            yield {"kind": "row", "time": time, "step": step, "values": values}
+        if info.end_time is not None:
+            status = tags.get("status", "killed")
+            yield {"kind": "end", "time": info.end_time, "status": status, "metrics": final, "tags": {}}
+
+    def _take(
+        self,
+        directories: Sequence[Path],
+        outcome: dict[Path, State | Exception],
+        closing: bool,
+        whole: bool,
+        turns: contextlib.ExitStack,
+    ) -> list[Task]:
+        """Take the journals in hand; one that cannot be has its error in ``outcome``."""
+        tasks = []
+        for directory in directories:
+            try:
+                turns.enter_context(_turn(directory))
+                orphaned = closing and not journal.writing(directory)  # asked first: it may end meanwhile
+                start = journal.first(directory)
+                fresh = State(self.name, start["uid"], self.experiment(start["experiment"]))
+            except Exception as error:
+                outcome[directory] = _if_final(error)
+                continue
+            state = State.load(directory)
+            if whole or state is None or (state.store, state.uid) != (fresh.store, fresh.uid):
                 state = fresh
-            if run is not None:
-                state.run_id, state.experiment_id = run.info.run_id, run.info.experiment_id
-                state.deleted = run.info.lifecycle_stage != "active"
-                self._known.add(run.info.run_id)
-        return state
+            tasks.append(Task(directory, start, state, orphaned))
+        unsure = [task for task in tasks if task.state.run_id not in self._known]
+        found = self._find(unsure)
+        for task in unsure:
+            self._place(task.state, found.get(task.state.uid))
+        return tasks
 
-    def _find(self, experiment_ids: set[str], uid: str) -> Any:
+    def _place(self, state: State, found: bulk.Found | None) -> None:
+        """Correct a state by what the store has: it may be another database at the same address."""
+        if found is None or found.run_id != state.run_id:
+            state.run_id, state.offset, state.done = None, 0, False
+        if found is not None:
+            state.run_id, state.experiment_id, state.deleted = found.run_id, found.experiment_id, not found.active
+            self._known.add(found.run_id)
+
+    def _find(self, tasks: Sequence[Task]) -> dict[str, bulk.Found]:
+        """The runs that the store has of these journals, by uid."""
+        if self.tables is not None:
+            return self.tables.find(task.state.uid for task in tasks)
         from mlflow.entities import ViewType
 
-        query, first = f"tags.`{UID}` = '{uid}'", ["start_time ASC"]
-        runs = self.client.search_runs(
-            list(experiment_ids),
-            query,
-            run_view_type=ViewType.ALL,
-            max_results=1,
-            order_by=first,
-        )
-        return runs[0] if runs else None
+        found = {}
+        for task in tasks:
+            uid, where = task.state.uid, {task.state.experiment_id, self.experiment(task.start["experiment"])}
+            runs = self.client.search_runs(
+                list(where), f"tags.`{UID}` = '{uid}'", ViewType.ALL, max_results=1, order_by=["start_time ASC"]
+            )
+            for run in runs:
+                active = run.info.lifecycle_stage == "active"
+                found[uid] = bulk.Found(run.info.run_id, run.info.experiment_id, active)
+        return found
 
-    def _write(self, directory: Path, start: journal.Record, state: State, batch: Batch) -> None:
+    def _portions(
+        self, tasks: Sequence[Task], outcome: dict[Path, State | Exception]
+    ) -> Iterator[list[tuple[Task, Batch]]]:
+        """What is written at once: one batch by MLflow's API, or many of many runs into the tables."""
+        most, together = (BATCH, 0) if self.tables is None else (PART, TOGETHER)
+        portion: list[tuple[Task, Batch]] = []
+        size = 0
+        for task in tasks:
+            if task.state.deleted:
+                continue
+            try:
+                for batch in batches(task.directory, task.state.offset, most, task.orphaned, task.state.done):
+                    portion.append((task, batch))
+                    size += batch.size
+                    if size >= together:
+                        yield portion
+                        portion, size = [], 0
+                    if task.directory in outcome or task.state.deleted:
+                        break
+            except journal.JournalError as error:
+                outcome[task.directory] = error
+        if portion:
+            yield portion
+
+    def _write(self, portion: Sequence[tuple[Task, Batch]], outcome: dict[Path, State | Exception]) -> None:
+        """Into the tables; or, where there are none or they refuse, by MLflow's API one by one."""
+        if self.tables is not None:
+            try:
+                self._write_rows(self.tables, portion)
+                return
+            except Exception as error:
+                _if_final(error)
+        for task, batch in portion:
+            if task.directory not in outcome:
+                try:
+                    self._log(task, batch)
+                except Exception as error:
+                    outcome[task.directory] = _if_final(error)
+
+    def _write_rows(self, tables: bulk.Bulk, portion: Sequence[tuple[Task, Batch]]) -> None:
+        """All the batches in one transaction, then their artifacts."""
+        work = [
+            bulk.Work(
+                task.state.uid,
+                task.state.run_id,
+                task.state.experiment_id,
+                name_of(task.start),
+                task.start["time"],
+                _first_tags(task),
+                batch,
+            )
+            for task, batch in portion
+        ]
+        run_ids = tables.write(work)
+        for task, batch in portion:
+            state = task.state
+            run_id = run_ids[state.uid]
+            if run_id is None:
+                state.deleted = True
+                continue
+            state.run_id = run_id
+            self._known.add(run_id)
+            self._log_artifacts(task, batch)
+            state.offset, state.done = batch.offset, batch.ended is not None
+
+    def _log(self, task: Task, batch: Batch) -> None:
         """One batch: at most one call each to create, log, and end the run, and one per artifact."""
-        from mlflow.entities import Metric, Param, RunTag
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-        tags = batch.tags
+        state, tags = task.state, batch.tags
         if state.run_id is None:
-            tags = {"status": "running", **tags, UID: start["uid"]}
-            created = self.client.create_run(state.experiment_id, start["time"], tags, start["name"])
+            tags = {**_first_tags(task), **tags}
+            created = self.client.create_run(state.experiment_id, task.start["time"], tags, name_of(task.start))
             state.run_id, tags = created.info.run_id, {}
             self._known.add(state.run_id)
-            state.save(directory)
+            state.save(task.directory)
         elif batch.resumed:
             self.client.update_run(state.run_id, "RUNNING")
         self.client.log_batch(
@@ -201,87 +377,67 @@ class Store:
             [RunTag(*tag) for tag in tags.items()],
         )
         if batch.dataset:
-            self._log_dataset(state.run_id, batch.dataset)
-        for path, folder in batch.artifacts:
-            self._log_artifact(state, state.run_id, directory, path, folder)
+            named = dataset_of(batch)
+            entity = Dataset(named["name"], named["digest"], "local", named["source"], profile=named["profile"])
+            self.client.log_inputs(state.run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
+        self._log_artifacts(task, batch)
         if batch.ended:
             self.client.set_terminated(state.run_id, *batch.ended)
+        state.offset, state.done = batch.offset, batch.ended is not None
 
-    def _log_dataset(self, run_id: str, dataset: Mapping[str, Any]) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        def text(key: str, limit: int) -> str:
-            value = dataset.get(key) or ""
-            return (value if isinstance(value, str) else json.dumps(value))[:limit]
-
-        named = {"name": text("name", 500) or "dataset", "digest": text("digest", 36) or "none"}
-        source, profile = text("source", 65_535), text("profile", 1_000_000) or None
-        entity = Dataset(**named, source_type="local", source=source, profile=profile)
-        self.client.log_inputs(run_id, [DatasetInput(entity, [InputTag("mlflow.data.context", "training")])])
-
-    def _log_artifact(self, state: State, run_id: str, directory: Path, path: str, folder: str) -> None:
-        """Upload a file or a folder; one that is gone or lies outside the directory is noted."""
-        source = directory / path
-        if not source.exists() or not source.resolve().is_relative_to(directory.resolve()):
-            state.notes.append(f"no artifact {path}")
-        elif source.is_dir():
-            self.client.log_artifacts(run_id, str(source), folder or None)
-        else:
-            self.client.log_artifact(run_id, str(source), folder or None)
-
-    def _kill(self, directory: Path, state: State, run_id: str) -> None:
-        """End the run of a dead writer, at the time of its last record. The journal stays as it is."""
-        record = journal.last(directory)
-        self.client.set_tag(run_id, "status", "killed")
-        self.client.set_terminated(run_id, "KILLED", record["time"] if record else None)
-        state.done = True
-        state.save(directory)
+    def _log_artifacts(self, task: Task, batch: Batch) -> None:
+        """Upload the files and folders; one that is gone or lies outside the directory is noted."""
+        directory, run_id = task.directory, str(task.state.run_id)
+        for path, folder in batch.artifacts:
+            source = directory / path
+            if not source.exists() or not source.resolve().is_relative_to(directory.resolve()):
+                task.state.notes.append(f"no artifact {path}")
+            elif source.is_dir():
+                self.client.log_artifacts(run_id, str(source), folder or None)
+            else:
+                self.client.log_artifact(run_id, str(source), folder or None)
 
 
-def _batches(directory: Path, offset: int) -> Iterator[Batch]:
-    """The rest of the journal in as few batches as the limits allow; a run's end closes a batch."""
-    batch, begun = Batch(offset), offset
-    for record, after in journal.read(directory, offset):
-        if record["kind"] == "row" and batch.metrics and len(record["values"]) > batch.room():
-            yield batch
-            batch, begun = Batch(batch.offset), batch.offset
-        _add(batch, record)
-        batch.offset = after
-        if batch.ended:
-            yield batch
-            batch, begun = Batch(after), after
-    if batch.offset > begun:
-        yield batch
+def quieten() -> None:
+    """Have mlflow, which is imported after this, keep to itself."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
 
 
-def _add(batch: Batch, record: journal.Record) -> None:
-    kind, now = record["kind"], record.get("time", 0)
-    batch.tags |= {_key(key): str(value)[:8000] for key, value in (record.get("tags") or {}).items()}
-    if kind == "start":
-        batch.params = {_key(key): str(value)[:6000] for key, value in record["params"].items()}
-        batch.dataset = record["dataset"]
-    elif kind == "row":
-        batch.metrics += [_metric(item, now, record["step"]) for item in record["values"].items()]
-    elif kind == "artifact":
-        batch.artifacts.append((record["path"], record["folder"]))
-    elif kind == "resume":
-        batch.resumed = True
-        batch.tags["status"] = "running"
-    elif kind == "end":
-        batch.metrics += [_metric(item, now, 0) for item in record["metrics"].items()]
-        batch.tags["status"] = record["status"]
-        batch.ended = (STATUS.get(record["status"], "KILLED"), now)
+def is_final(error: Exception) -> bool:
+    """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
+    ours = (TrackingError, journal.JournalError, FileNotFoundError, LookupError, TypeError, ValueError)
+    refusals = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED")
+    return isinstance(error, ours) or getattr(error, "error_code", None) in refusals
 
 
-def _metric(item: tuple[str, float], now: int, step: int) -> Point:
-    """MLflow stores inf as 1.797e308, which ruins every chart it is in; NaN it leaves out."""
-    key, value = item
-    return _key(key), value if math.isfinite(value) else math.nan, now, step
+def _if_final(error: Exception) -> Exception:
+    """The error, or raise it where trying again may help."""
+    if not is_final(error):
+        raise error
+    return error
 
 
-def _key(key: str) -> str:
-    """``key`` with what MLflow refuses in names replaced."""
-    return posixpath.normpath(re.sub(r"[^/\w.\- :]", "_", key)).strip("/")[:250]
+def _first_tags(task: Task) -> Mapping[str, str]:
+    """What a run gets beside the tags of its journal when it is made."""
+    return {"status": "running", UID: task.state.uid, DIRECTORY: str(task.directory)[:8000]}
+
+
+def _own_directory(run: Any) -> Path | None:
+    """The directory of a run of the store (an mlflow `Run`), if it is there and still holds that run."""
+    directory = Path(run.data.tags.get(DIRECTORY) or os.devnull)
+    with contextlib.suppress(journal.JournalError):
+        if journal.first(directory)["uid"] == run.data.tags.get(UID):
+            return directory
+    return None
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether a process of this machine has the id; a stranger may have got it since."""
+    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError, OverflowError):
+        os.kill(int(pid), 0)
+        return True
+    return False
 
 
 def _make_database(database: Path, artifact_root: str) -> None:
