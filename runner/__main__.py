@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import multirun, screen, session
+from runner import screen, session
 from runner.journal import JournalError
 from runner.record import run_name
 from runner.schema import ConfigError
@@ -32,11 +32,11 @@ def task(config: DictConfig) -> float:
         sweep_dir = Path(about.sweep.dir).absolute()
         here.sweep = tags["sweep"] = f"{sweep_dir.parent.name}_{sweep_dir.name}"
     screen.introduce(experiment)
-    records = here.run([Job(experiment, directory, run_name(experiment), tags)])
-    if not records:
+    results = here.run([Job(experiment, directory, run_name(experiment), tags)])
+    if not results:
         raise KeyboardInterrupt
-    screen.result(records[0])
-    return multirun.objective(records[0])
+    screen.result(results[0])
+    return results[0].objective
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import journal
+from runner.tracking import hide
 
 # MLflow's word for ours; KILLED for all others
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "diverged": "FAILED", "error": "FAILED"}
@@ -67,14 +68,14 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
         yield batch
 
 
-def dataset_of(batch: Batch) -> dict[str, str | None]:
+def dataset_of(batch: Batch) -> dict[str, Any]:
     """The dataset's ``name``, ``digest``, ``source`` and ``profile``, as long as MLflow lets them be."""
 
     def text(key: str, limit: int) -> str:
         value = batch.dataset.get(key) or ""
         return (value if isinstance(value, str) else json.dumps(value))[:limit]
 
-    names: dict[str, str | None] = {"name": text("name", 500) or "dataset", "digest": text("digest", 36) or "none"}
+    names = {"name": text("name", 500) or "dataset", "digest": text("digest", 36) or "none"}
     return names | {"source": text("source", 65_535), "profile": text("profile", 1_000_000) or None}
 
 
@@ -90,7 +91,8 @@ def _add(batch: Batch, record: journal.Record) -> None:
     if kind in ("start", "resume"):
         batch.tags |= {HOST: str(record["host"]), PID: str(record["pid"])}
     if kind == "start":
-        batch.params = {_key(key): str(value)[:6000] for key, value in record["params"].items()}
+        # A store is read by many: a password in a URI (tracking.uri) stays out of it.
+        batch.params = {_key(key): hide(str(value))[:6000] for key, value in record["params"].items()}
         batch.dataset = record["dataset"]
     elif kind == "row":
         batch.metrics += [_metric(item, now, record["step"]) for item in record["values"].items()]

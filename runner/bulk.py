@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from runner.batches import UID, Batch, dataset_of
+from runner.batches import DIRECTORY, UID, Batch, dataset_of
 
 KNOWN_REVISIONS = {"dc11669786a5"}  # of MLflow 3.17
 MANY = 500  # names in one `IN (...)`; sqlite's limit was once 999
@@ -97,6 +97,7 @@ class Bulk:
                     tags[run_id, "mlflow.runName"] = item.name
                     tags |= {(run_id, key): value for key, value in item.tags.items()}
                 if batch.resumed:
+                    tags[run_id, DIRECTORY] = item.tags[DIRECTORY]
                     new.get(run_id, changed.setdefault(run_id, {}))["status"] = "RUNNING"
                 if batch.ended:
                     status, time = batch.ended

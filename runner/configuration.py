@@ -18,7 +18,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.schema import ConfigError, show, suggest
@@ -208,17 +208,20 @@ class Composer:
         return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
 
 
-def with_hydra(composed: Composed, master: DictConfig, number: int) -> DictConfig:
-    """The job's whole configuration, Hydra's node in it, as Hydra's own launcher would have it for job `number`."""
-    config = copy.deepcopy(composed.config)
-    with read_write(config), open_dict(config):
-        config.hydra = copy.deepcopy(master.hydra)
-        config.hydra.job.id = config.hydra.job.num = number
-        config.hydra.overrides.task = list(composed.overrides)
-        config.hydra.job.override_dirname = ",".join(sorted(composed.overrides))
-        config.hydra.runtime.choices = composed.hydra.runtime.choices
-    OmegaConf.copy_cache(from_config=master, to_config=config)
-    return config
+def hydra_node(composed: Composed, master: DictConfig, number: int) -> dict[str, Any]:
+    """Hydra's own node for job `number` of a sweep, as Hydra's launcher would have it, in plain containers."""
+    if _node_of[0] is not master:
+        _node_of[:] = master, OmegaConf.to_container(master.hydra, resolve=False, enum_to_str=True)
+    node = dict(_node_of[1])
+    dirname = ",".join(sorted(composed.overrides))
+    node["job"] = node["job"] | {"id": number, "num": number, "override_dirname": dirname}
+    node["overrides"] = node["overrides"] | {"task": list(composed.overrides)}
+    choices = OmegaConf.to_container(composed.hydra.runtime.choices)
+    node["runtime"] = node["runtime"] | {"choices": choices}
+    return node
+
+
+_node_of: list[Any] = [None, None]  # the last sweep's node: it is the same for all of its jobs
 
 
 def _keys(config: DictConfig) -> list[str]:

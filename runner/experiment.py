@@ -36,8 +36,10 @@ MODULES = {
     "schedule": (schedules, "Schedule"),
     "fault": (faults, "Fault"),
 }
-# What members of a stack may differ in, beside the optimizer's numbers, l2, dropout and the target.
-NOT_SHARED = ("seed", "rng", "init", "tracking", "plots", "progress", "experiment", "dataset")
+# What does not change a run's result, and what members of a stack may differ in (beside the optimizer's numbers, l2,
+# dropout and the target).
+NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "resume")
+NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 # The sources that decide what numbers come out.
 COMPUTING = (
     "runner/nn",
@@ -74,6 +76,15 @@ class Tracking:
 
 
 @dataclass(frozen=True)
+class SweepOptions:
+    """How the jobs of a sweep are run."""
+
+    skip_done: bool
+    fail_fast: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A run, checked and ready: `config` as composed and resolved, the data, and the `recipe` for train()."""
 
@@ -83,6 +94,7 @@ class Experiment:
     recipe: Recipe
     target: Target
     tracking: Tracking
+    sweep: SweepOptions
     output: str
     loss: str
     constant_cost: float
@@ -101,7 +113,7 @@ class Experiment:
 
     def key(self) -> str:
         """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
-        decisive = {key: value for key, value in self.config.items() if key not in ("tracking", "plots", "progress")}
+        decisive = {key: value for key, value in self.config.items() if key not in NOT_DECISIVE}
         text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest()
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -231,6 +243,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         recipe=recipe,
         target=goal,
         tracking=Tracking(**plain["tracking"]),
+        sweep=SweepOptions(**plain["sweep"]),
         output=output,
         loss=loss,
         constant_cost=constant,
@@ -273,7 +286,7 @@ def _without_missing(node: Any) -> Any:
 
 def _problems(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
-    sections = {*MODULES, "dataset", "training", "objective", "tracking", "experiment"}
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "experiment"}
     problems = []
     for section in sections - {"experiment"}:
         if not isinstance(plain.get(section), dict):
@@ -292,6 +305,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
         problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
     problems += validate(objective, plain["objective"], "objective", name="objective")
     problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
+    problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
     architecture = plain["architecture"]
     problems += _names(architecture, "activation", options(activations, "Activation"))
     problems += _names(architecture, "loss", ["auto", *options(losses, "Head")])

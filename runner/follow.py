@@ -3,12 +3,14 @@
 It is spawned by `runner.tracking.Tracker` and talks to it in JSON lines. In: the settings, then the directory
 of each run. Out: ``ready``, and for each run ``run`` (it has an id), ``progress``, and ``done`` or ``error``.
 No more runs come when stdin ends or the parent is gone; neither ends this process before all journals have
-ended, or lost their writers. Importing mlflow and making a fresh store happens while the parent trains.
+ended, or lost their writers. mlflow is imported before the settings are there, a fresh store is made while the
+parent trains, and runs that died earlier are ended when there is nothing else to do.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import json
 import os
@@ -20,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from runner import journal
-from runner.store import Store, TrackingError
+from runner.store import Store, TrackingError, is_final, quieten
 from runner.tracking import State, hide
 
 POLL = 0.05  # seconds between looks at the journals
@@ -38,6 +40,7 @@ class Following:
         self.known: set[Path] = set()  # directories whose run id was reported
         self.closed: float | None = None  # when it was learnt that no more runs come
         self.failures, self.retry_at, self.live_at = 0, 0.0, 0.0
+        self.buried = False
 
     def step(self) -> None:
         """Open the store if that is still to do, then visit every journal that is due.
@@ -55,7 +58,7 @@ class Following:
             self.failures += 1
             longest = 1.0 if self.closed else 10.0
             self.retry_at = time.monotonic() + min(2.0 ** (self.failures - 1), longest)
-            print(hide(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
+            self._note(error)
             if self.closed and time.monotonic() > self.closed + PATIENCE:
                 for directory in list(self.sizes):
                     self._give_up(directory, error)
@@ -76,44 +79,69 @@ class Following:
                 self.store.experiment(name)
             self.report(event="ready")
 
+    def bury(self) -> None:
+        """End the runs which this machine's dead processes have left RUNNING, once; a failure is only noted."""
+        if self.store is not None and not self.buried:
+            self.buried = True
+            try:
+                self.store.bury(leave=self.sizes)
+            except Exception as error:
+                self._note(error)
+
     def _visit(self) -> None:
-        """Push the journals that have ended; those still growing only now and then, to fill the batches."""
+        """Push the journals that have ended, together; those still growing only now and then, to fill the batches."""
+        assert self.store is not None
         began = time.monotonic()
         live = began >= self.live_at
+        due: dict[Path, int] = {}
         for directory in list(self.sizes):
             try:
                 size = (directory / journal.FILE).stat().st_size
                 last = journal.last(directory) if size > self.sizes[directory] else None
                 ended = last is not None and last["kind"] == "end"
                 if ended or (live and size > self.sizes[directory]) or (live and self.closed):
-                    self._push(directory, size)
+                    due[directory] = size
             except Exception as error:
-                if not _is_final(error):
+                if not is_final(error):
                     raise
                 self._give_up(directory, error)
+        if due:
+            report = functools.partial(self._progress, due)
+            for directory, outcome in self.store.push_all(due, closing=self.closed is not None, report=report).items():
+                self._pushed(directory, outcome)
+        else:
+            self.bury()
         if live:
             self.live_at = time.monotonic() + max(LIVE, 5 * (time.monotonic() - began))
 
-    def _push(self, directory: Path, size: int) -> None:
-        def report(state: State) -> None:
-            if directory not in self.known:
-                self.known.add(directory)
-                self._tell("run", directory, run_id=state.run_id, experiment_id=state.experiment_id)
-            self._tell("progress", directory, offset=state.offset, size=max(size, state.offset))
+    def _progress(self, sizes: dict[Path, int], directory: Path, state: State) -> None:
+        if directory not in self.known:
+            self.known.add(directory)
+            self._tell("run", directory, run_id=state.run_id, experiment_id=state.experiment_id)
+        self._tell("progress", directory, offset=state.offset, size=max(sizes[directory], state.offset))
+        if state.done:
+            self._pushed(directory, state)
 
-        assert self.store is not None
-        state = self.store.push(directory, closing=self.closed is not None, report=report)
-        self.sizes[directory] = state.offset
-        if state.done or state.deleted:
+    def _pushed(self, directory: Path, outcome: State | Exception) -> None:
+        if directory not in self.sizes:
+            return
+        if isinstance(outcome, Exception):
+            self._give_up(directory, outcome)
+            return
+        self.sizes[directory] = outcome.offset
+        if outcome.done or outcome.deleted:
             del self.sizes[directory]
-            notes = state.notes + ["it was deleted in the store"] * state.deleted
-            ids = {"run_id": state.run_id, "experiment_id": state.experiment_id}
+            notes = outcome.notes + ["it was deleted in the store"] * outcome.deleted
+            ids = {"run_id": outcome.run_id, "experiment_id": outcome.experiment_id}
             self._tell("done", directory, **ids, **({"message": "; ".join(notes)} if notes else {}))
 
     def _give_up(self, directory: Path, error: Exception) -> None:
         del self.sizes[directory]
         lines = hide(str(error)).strip().splitlines()
         self._tell("error", directory, message=lines[0] if lines else type(error).__name__)
+
+    def _note(self, error: Exception) -> None:
+        print(hide(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)
 
     def _tell(self, event: str, directory: Path, **more: Any) -> None:
         self.report(event=event, directory=str(directory), **more)
@@ -125,6 +153,9 @@ def main() -> None:
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
     parent = os.getppid()
+    quieten()
+    import mlflow.tracking.client  # noqa: F401 - the longest part, so while the parent is still composing
+
     settings = inbox.get()
     if settings is None:
         return
@@ -136,6 +167,7 @@ def main() -> None:
             if closed and following.closed is None:
                 following.close()
             following.step()
+        following.bury()
     finally:
         log.tidy()
 
@@ -182,9 +214,15 @@ class Log:
 
 
 def _listen(inbox: queue.SimpleQueue[Any]) -> None:
-    """Empty stdin from the first moment on, lest the parent block on a full pipe; None at its end."""
-    for line in sys.stdin:
+    """Empty stdin from the first moment on, lest the parent block on a full pipe; None at its end.
+
+    Where it ends before the settings came, nothing is to be tracked, and an import under way need not be finished.
+    """
+    number = 0
+    for number, line in enumerate(sys.stdin, 1):  # noqa: B007
         inbox.put(json.loads(line))
+    if not number:
+        os._exit(0)
     inbox.put(None)
 
 
@@ -198,13 +236,6 @@ def _take(inbox: queue.SimpleQueue[Any], following: Following, log: Log) -> bool
             wait = 0.0001
         return True
     return False
-
-
-def _is_final(error: Exception) -> bool:
-    """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
-    ours = (TrackingError, journal.JournalError, FileNotFoundError, LookupError, TypeError, ValueError)
-    refusals = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED")
-    return isinstance(error, ours) or getattr(error, "error_code", None) in refusals
 
 
 if __name__ == "__main__":

@@ -1,17 +1,23 @@
 """Between Hydra's multirun and `runner.sweep`: directories, names and returns of the jobs of a sweep."""
 
-from collections.abc import Sequence
+import copy
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner import screen, session
-from runner.configuration import with_hydra
+from runner import leaderboard, screen, session
+from runner.configuration import Composed, hydra_node
 from runner.experiment import Experiment
-from runner.record import Record, short_name
-from runner.sweep import Job
+from runner.journal import Journal
+from runner.record import Result, short_name, write_config
+from runner.sweep import Job, estimate, stacks
+
+SUMMARY_DIR = "summary"
 
 
 def expand(arguments: Sequence[str]) -> list[list[str]]:
@@ -20,25 +26,125 @@ def expand(arguments: Sequence[str]) -> list[list[str]]:
 
 
 def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
-    """Check every job, make the directories, train them all, and say how it went."""
+    """Check every job, skip what is done, train the rest, and say how it went.
+
+    Jobs that are the same are run once and shown as often as they were asked for.
+    """
     here = session.current()
     experiments = here.check(job_overrides)
-    sweep_dir = Path(str(master.hydra.sweep.dir)).absolute()
-    here.sweep = f"{sweep_dir.parent.name}_{sweep_dir.name}"
-    sweep_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(master, sweep_dir / "multirun.yaml")
+    keys = [experiment.key() for experiment in experiments]
     names = what_differs([experiment.overrides for experiment in experiments])
-    jobs = [
-        Job(experiment, _prepare(experiment, master, sweep_dir, number), name, {"sweep": here.sweep})
-        for number, (experiment, name) in enumerate(zip(experiments, names, strict=True), first)
-    ]
-    screen.console().print(f"[bold]{len(jobs)} runs[/] in {screen.relative(sweep_dir)}")
+    options = experiments[0].sweep
+    done = here.index.ended(set(keys)) if options.skip_done else {}
+    todo = {key: number for number, key in reversed(list(enumerate(keys))) if key not in done}
+    sweep_dir = Path(str(master.hydra.sweep.dir)).absolute()
     for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
         screen.console().print(note, markup=False)
-    records = here.run(jobs)
-    if records:
-        screen.leaderboard(records)
-    return [_job_return(record) for record in records]
+    if options.dry_run:
+        numbers = sorted(todo.values())
+        rehearse(
+            [names[n] for n in numbers],
+            [experiments[n] for n in numbers],
+            [names[n] for n, k in enumerate(keys) if k in done],
+        )
+        return []
+    here.sweep = sweep_id(keys)
+    screen.console().print(announce(len(keys), len(todo), len(set(keys) & set(done)), sweep_dir), highlight=False)
+    _save_master(master, sweep_dir)
+    jobs = {
+        key: Job(
+            experiments[number],
+            _prepare(experiments[number], master, sweep_dir, first + number),
+            names[number],
+            {"sweep": here.sweep},
+        )
+        for key, number in sorted(todo.items(), key=lambda item: item[1])
+    }
+    here.start_tracking(experiments[0])
+    for directory in done.values():
+        here.follow(directory)  # if it has not reached this store yet, it does now
+    made = dict(zip(jobs, here.run(list(jobs.values())), strict=False)) if jobs else {}
+    results = _shown(experiments, keys, names, made, done)
+    here.results = results
+    if results:
+        screen.leaderboard(results)
+        _record_summary(here.sweep, sweep_dir, results)
+        here.follow(sweep_dir / SUMMARY_DIR)
+    return [_job_return(result) for result in results]
+
+
+def sweep_id(keys: Sequence[str]) -> str:
+    """The same jobs are the same sweep: what a killed sweep had made and what its repetition makes stand together."""
+    return hashlib.sha256("".join(sorted(set(keys))).encode()).hexdigest()[:10]
+
+
+def announce(asked: int, to_run: int, done: int, sweep_dir: Path) -> str:
+    """How many runs there are to make, and why not all."""
+    more = f", {done} of {asked} done before and skipped (sweep.skip_done=false runs them again)" if done else ""
+    same = asked - to_run - done
+    more += f", {same} asked for twice" if same > 0 else ""
+    return f"{to_run} runs in {screen.relative(sweep_dir)}{more}"
+
+
+def rehearse(names: Sequence[str], experiments: Sequence[Experiment], skipped: Sequence[str]) -> None:
+    """What a sweep would do (sweep.dry_run=true): its stacks with their jobs, what it would skip, the time."""
+    out = screen.console()
+    total = 0.0
+    for numbers in stacks(experiments):
+        seconds = estimate([experiments[number] for number in numbers])
+        total += seconds
+        out.print(
+            f"a stack of {len(numbers)}, about {seconds:.2g} s: ", ", ".join(names[n] for n in numbers), markup=False
+        )
+    for name in skipped:
+        out.print(f"skipped, done before: {name}", markup=False)
+    out.print(f"{len(experiments)} runs, about {total:.2g} s of training. Nothing was run (sweep.dry_run=true).")
+
+
+def _shown(
+    experiments: Sequence[Experiment],
+    keys: Sequence[str],
+    names: Sequence[str],
+    made: Mapping[str, Result],
+    done: Mapping[str, Path],
+) -> list[Result]:
+    """A result for each job asked for that has one, in their order."""
+    results = []
+    for experiment, key, name in zip(experiments, keys, names, strict=True):
+        if key in made:
+            results.append(made[key])
+        elif key in done:
+            results.append(Result.read(experiment, done[key], name))
+    return results
+
+
+def _save_master(master: DictConfig, sweep_dir: Path) -> None:
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(master, sweep_dir / "multirun.yaml")
+
+
+def _record_summary(sweep: str, sweep_dir: Path, results: Sequence[Result]) -> None:
+    """A run for the sweep as a whole, in a journal of its own: the leaderboard, and how many ended how."""
+    best = leaderboard.ranked(results)[0]
+    files = leaderboard.write(results, sweep_dir)
+    with Journal.create(
+        sweep_dir / SUMMARY_DIR,
+        name=f"sweep {sweep}",
+        experiment=best.experiment.tracking.experiment,
+        params={"runs": len(results), "best": best.name},
+        tags={"sweep_summary": sweep, "best": best.name},
+    ) as journal:
+        for file in files:
+            file.replace(journal.directory / file.name)
+            journal.artifact(file.name)
+        counts = {
+            status: sum(result.status == status for result in results) for status in ("finished", "diverged", "error")
+        }
+        metrics = {f"runs/{status}": float(count) for status, count in counts.items()}
+        metrics["runs/target_reached"] = float(sum(result.target_reached for result in results))
+        if not math.isnan(best.objective):
+            metrics[f"best/{best.experiment.recipe.plan.objective}"] = best.objective
+        journal.end("finished", metrics)
 
 
 def what_differs(overrides: Sequence[Sequence[str]]) -> list[str]:
@@ -53,26 +159,34 @@ def what_differs(overrides: Sequence[Sequence[str]]) -> list[str]:
 
 def _prepare(experiment: Experiment, master: DictConfig, sweep_dir: Path, number: int) -> Path:
     """The job's directory, with Hydra's own record of its configuration in it."""
-    assert experiment.composed is not None
-    config = with_hydra(experiment.composed, master, number)
-    directory = sweep_dir / str(config.hydra.sweep.subdir)
-    subdir = config.hydra.output_subdir
-    if subdir is not None:
-        (directory / subdir).mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(experiment.composed.config, directory / subdir / "config.yaml")
-        OmegaConf.save(OmegaConf.masked_copy(config, ["hydra"]), directory / subdir / "hydra.yaml")
-        OmegaConf.save(OmegaConf.create(list(experiment.overrides)), directory / subdir / "overrides.yaml")
+    composed = experiment.composed
+    assert composed is not None
+    directory = sweep_dir / _subdir(composed, master, number)
+    if master.hydra.output_subdir is not None:
+        folder = directory / str(master.hydra.output_subdir)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_config(folder / "config.yaml", OmegaConf.to_container(composed.config, resolve=False))
+        write_config(folder / "hydra.yaml", {"hydra": hydra_node(composed, master, number)})
+        write_config(folder / "overrides.yaml", list(experiment.overrides))
     return directory
 
 
-def objective(record: Record) -> float:
-    """What Hydra's own sweepers optimise: the last value of the objective."""
-    return record.last.get(record.experiment.recipe.plan.objective, float("nan"))
+def _subdir(composed: Composed, master: DictConfig, number: int) -> str:
+    """`hydra.sweep.subdir` of job `number`: it may speak of anything in the job's configuration."""
+    plain = OmegaConf.to_container(master.hydra.sweep, resolve=False)
+    assert isinstance(plain, dict)
+    if plain["subdir"] == "${hydra.job.num}":
+        return str(number)
+    config = copy.deepcopy(composed.config)
+    with read_write(config), open_dict(config):
+        config.hydra = hydra_node(composed, master, number)
+    OmegaConf.copy_cache(from_config=master, to_config=config)
+    return str(config.hydra.sweep.subdir)
 
 
-def _job_return(record: Record) -> JobReturn:
-    composed: Any = record.experiment.composed
-    returned = JobReturn(overrides=list(record.experiment.overrides), cfg=composed.config, hydra_cfg=composed.hydra)
-    returned.return_value = objective(record)
+def _job_return(result: Result) -> JobReturn:
+    composed: Any = result.experiment.composed
+    returned = JobReturn(overrides=list(result.experiment.overrides), cfg=composed.config, hydra_cfg=composed.hydra)
+    returned.return_value = result.objective
     returned.status = JobStatus.COMPLETED
     return returned

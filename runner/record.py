@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -36,24 +37,70 @@ PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pyda
 SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
 
 
-class Record:
-    """The writing end of one run's directory.
+@dataclass
+class Result:
+    """What is known of a run: while it trains, at its end, and when it is read back.
 
-    `last` and `best` hold what the rows said, by metric; `status` is None until the end.
+    `last` and `best` hold what the rows said, by metric; `curve` the training cost of each row; `status` is None until
+    the end; `step` is -1 before the first row. `skipped` says that the run was made earlier.
     """
+
+    experiment: Experiment
+    directory: Path
+    name: str
+    status: Status | None = None
+    step: int = -1
+    last: dict[str, float] = field(default_factory=dict)
+    best: dict[str, float] = field(default_factory=dict)
+    curve: list[float] = field(default_factory=list)
+    nonfinite: NonFinite | None = None
+    target_reached: bool = False
+    error: str | None = None
+    seconds: float = 0.0
+    skipped: bool = False
+
+    @classmethod
+    def read(cls, experiment: Experiment, directory: Path, name: str) -> "Result":
+        """The result of a run that has ended, from its directory."""
+        result = cls(experiment, directory, name, skipped=True)
+        for line, _ in read(directory):
+            if line["kind"] == "row":
+                result.remember(line["step"], line["values"])
+        summary = json.loads((directory / SUMMARY).read_text())
+        bad = summary["first_nonfinite"]
+        result.nonfinite = NonFinite(**bad) if bad else None
+        result.status, result.error = summary["status"], summary["error"]
+        result.target_reached = summary["target"]["reached"]
+        return result
+
+    @property
+    def failed(self) -> bool:
+        return self.status in ("diverged", "error")
+
+    @property
+    def objective(self) -> float:
+        """The last value of what the run is ranked by; NaN where there is none."""
+        return self.last.get(self.experiment.recipe.plan.objective, math.nan)
+
+    def remember(self, step: int, values: Mapping[str, float]) -> None:
+        """Take in a row."""
+        self.step = step
+        self.last.update(values)
+        for key, value in values.items():
+            if key.endswith("/cost") and math.isfinite(value):
+                self.best[key] = min(self.best.get(key, math.inf), value)
+            elif key.endswith("/accuracy") and math.isfinite(value):
+                self.best[key] = max(self.best.get(key, -math.inf), value)
+        self.curve.append(values["train/cost"])
+
+
+class Record:
+    """The writing end of one run's directory; `result` is what has been written so far."""
 
     def __init__(self, experiment: Experiment, journal: Journal, name: str):
         self.experiment, self.journal, self.directory, self.name = experiment, journal, journal.directory, name
-        self.status: Status | None = None
-        self.last: dict[str, float] = {}
-        self.best: dict[str, float] = {}
-        self.curve: list[float] = []  # the training cost of each row
-        self.nonfinite: NonFinite | None = None
-        self.step = -1
+        self.result = Result(experiment, journal.directory, name)
         self.began = time.perf_counter()
-        self.seconds = 0.0
-        self.target_reached = False
-        self.error: str | None = None
         self.command = command_of(experiment)
 
     @classmethod
@@ -86,7 +133,7 @@ class Record:
         record = cls(experiment, Journal.reopen(directory, {"resumed": "true"}), start["name"])
         record.command = start["command"]
         for row in rows:
-            record.remember(row["step"], row["values"])
+            record.result.remember(row["step"], row["values"])
         return record
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
@@ -96,18 +143,11 @@ class Record:
         }
         self.journal.row(step, kept)
         if step > self.journal.last_step:
-            self.remember(step, kept)
+            self.result.remember(step, kept)
 
-    def remember(self, step: int, kept: Mapping[str, float]) -> None:
-        """What the end will want to know of a row."""
-        self.step = step
-        self.last.update(kept)
-        for key in kept:
-            if key.endswith("/cost") and math.isfinite(kept[key]):
-                self.best[key] = min(self.best.get(key, math.inf), kept[key])
-            elif key.endswith("/accuracy") and math.isfinite(kept[key]):
-                self.best[key] = max(self.best.get(key, -math.inf), kept[key])
-        self.curve.append(kept["train/cost"])
+    def again(self) -> None:
+        """The run is made again from its start: rows that are written already are the same, and are not doubled."""
+        self.journal.last_step = max(self.journal.last_step, self.result.step)
 
     def checkpoint(self, checkpoint: Checkpoint, position: int) -> None:
         """The whole state of the member at `position`, in one file, replaced in one go."""
@@ -134,20 +174,21 @@ class Record:
         error: str | None = None,
     ) -> None:
         """Weights, summary, and last the end of the journal."""
-        self.status, self.step, self.nonfinite, self.error = status, step, nonfinite, error
-        self.seconds = time.perf_counter() - self.began
-        self.target_reached = status == "finished" and self.experiment.target.reached(self.last)
+        result = self.result
+        result.status, result.step, result.nonfinite, result.error = status, step, nonfinite, error
+        result.seconds = time.perf_counter() - self.began
+        result.target_reached = status == "finished" and self.experiment.target.reached(result.last)
         if theta is not None:
             save_weights(self.directory / WEIGHTS, theta, self.experiment)
             self.journal.artifact(WEIGHTS)
-        if diff := git()[2]:
+        if "sweep" not in first(self.directory)["tags"] and (diff := git()[2]):
             (self.directory / "git.diff").write_text(diff)
             self.journal.artifact("git.diff")
         replace_file(self.directory / SUMMARY, json.dumps(spelled(self.summary()), indent=2) + "\n")
         self.journal.artifact(SUMMARY)
-        metrics = {f"best/{key}": value for key, value in self.best.items()}
+        metrics = {f"best/{key}": value for key, value in result.best.items()}
         metrics["diverged"] = float(status == "diverged")
-        tags = {"target": "reached" if self.target_reached else "missed"} if status == "finished" else {}
+        tags = {"target": "reached" if result.target_reached else "missed"} if status == "finished" else {}
         if nonfinite:
             metrics["first_nonfinite_step"] = float(nonfinite.step)
             tags["first_nonfinite"] = f"{nonfinite.array} of layer {nonfinite.layer} at step {nonfinite.step}"
@@ -158,19 +199,19 @@ class Record:
 
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds."""
-        experiment = self.experiment
+        experiment, result = self.experiment, self.result
         return {
-            "status": self.status,
+            "status": result.status,
             "name": self.name,
             "command": self.command,
-            "steps": self.step,
-            "target": {**experiment.target._asdict(), "reached": self.target_reached},
+            "steps": result.step,
+            "target": {**experiment.target._asdict(), "reached": result.target_reached},
             "constant_predictor_cost": experiment.constant_cost,
-            "first_nonfinite": self.nonfinite._asdict() if self.nonfinite else None,
-            "metrics": {"last": self.last, "best": self.best},
+            "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
+            "metrics": {"last": result.last, "best": result.best},
             "findings": [],
-            "error": self.error,
-            "timings": {"training_seconds": round(self.seconds, 6)},
+            "error": result.error,
+            "timings": {"training_seconds": round(result.seconds, 6)},
             "seed": experiment.recipe.seed,
             "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
             "network": network_of(experiment),
@@ -251,9 +292,22 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def write_config(path: Path, config: Mapping[str, Any]) -> None:
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    path.write_text(yaml.dump(dict(config), Dumper=dumper, sort_keys=False, allow_unicode=True))
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """libyaml where there is one: ten times sooner, and a sweep writes thousands of small files."""
+
+
+def _text(dumper: Any, text: str) -> Any:
+    """Quotes around what OmegaConf would read as a number ('1e-3' is none to yaml 1.1, and one to it)."""
+    style = "'" if text[:1] in "+-.0123456789" and text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def write_config(path: Path, config: Any) -> None:
+    """A configuration of plain containers as yaml, in its own order."""
+    path.write_text(yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
@@ -310,11 +364,19 @@ def run_name(experiment: Experiment) -> str:
     return short_name(experiment.overrides) or experiment.dataset.name
 
 
+def _brief(value: str) -> str:
+    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09."""
+    try:
+        return value if value.lstrip("-").isdigit() else f"{float(value):.6g}"
+    except ValueError:
+        return value
+
+
 def short_name(overrides: Any) -> str:
     words = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
         if key.startswith(("hydra", "tracking", "progress", "~")):
             continue
-        words.append(value if key == "experiment" else f"{key.split('.')[-1]}={value}")
+        words.append(value if key == "experiment" else f"{key.split('.')[-1]}={_brief(value)}")
     return " ".join(words)[:250]

@@ -23,8 +23,8 @@ from runner.schema import ConfigError
 def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | None:
     """The first difference between two runs, in a sentence; None where there is none.
 
-    A run that was resumed with more iterations has the rows of its earlier end beside the others, the last of them without
-    an update: those are left out.
+    A run that was resumed with more iterations has the rows of its earlier end beside the others, the last of them
+    without an update: those are left out.
     """
     where = {int(step): row for row, step in enumerate(recorded.steps)}
     for row, step in enumerate(again.steps.tolist()):

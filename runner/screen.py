@@ -12,15 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.experiment import Experiment
-from runner.record import Record
+from runner.leaderboard import Fold, fold, ranked
+from runner.record import Record, Result
 from runner.tracking import Progress as Tracked
 
 BARS = "▁▂▃▄▅▆▇█"
 
 
 def console() -> Console:
-    """Standard output. Where it is not a terminal nothing is coloured or wrapped."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """Standard output. Where it is not a terminal nothing is coloured, and lines are as long as they are."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=True)
 
 
 def problems(sentences: Sequence[str]) -> None:
@@ -62,22 +63,16 @@ def live(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Record]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         total = iterations if jobs == 1 else jobs
         task = bar.add_task("training", total=total, state="")
-        ended: set[int] = set()
-        bad: set[int] = set()
+        ended: list[Result] = []
 
         def advance(record: Record) -> None:
             if jobs == 1:
-                cost, accuracy = (
-                    record.last.get("train/cost", math.nan),
-                    record.last.get("train/accuracy", math.nan),
-                )
-                state = f"{record.step}  cost {cost:.4g}  accuracy {accuracy:.3f}"
-                bar.update(task, completed=record.step, state=state)
-            elif record.status is not None:
-                ended.add(id(record))
-                if record.status in ("diverged", "error"):
-                    bad.add(id(record))
-                bar.update(task, completed=len(ended), state=f"{len(ended)} of {jobs}, {len(bad)} diverged or failed")
+                now = record.result
+                cost, accuracy = now.last.get("train/cost", math.nan), now.last.get("train/accuracy", math.nan)
+                bar.update(task, completed=now.step, state=f"{now.step}  cost {cost:.4g}  accuracy {accuracy:.3f}")
+            elif record.result.status is not None:
+                ended.append(record.result)
+                bar.update(task, completed=len(ended), state=standing(ended, jobs))
 
         yield advance
 
@@ -104,65 +99,110 @@ def waiting(runs: int) -> Iterator[Callable[[Tracked], None]]:
         yield advance
 
 
-def result(record: Record) -> None:
+def result(ended: Result) -> None:
     """How a run ended: its status, the last and best values, the cost's course, whether the target was reached."""
-    out = console()
-    experiment, last, best = record.experiment, record.last, record.best
+    out, experiment = console(), ended.experiment
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, justify in (("", "left"), ("last", "right"), ("best", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for name in experiment.recipe.sets:
         for kind in ("cost", "accuracy"):
             key = f"{name}/{kind}"
-            table.add_row(key, number(last.get(key)), number(best.get(key)))
-    table.add_row("grad_norm", number(last.get("grad_norm")), "")
-    out.print(f"{record.status} after {record.step} iterations in {record.seconds:.2f} s   {sparkline(record.curve)}")
+            table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
+    table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
+    out.print(f"{ended.status} after {ended.step} iterations in {ended.seconds:.2f} s   {sparkline(ended.curve)}")
     out.print(table)
-    if record.nonfinite:
-        bad = record.nonfinite
-        gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
-        out.print(f"first non-finite value: {bad.array} of layer {bad.layer} at step {bad.step}{gradient}")
-    if record.error:
-        out.print(Text(record.error.rstrip()))
+    if ended.nonfinite:
+        out.print(f"first non-finite value: {where(ended)}")
+    if ended.error:
+        out.print(Text(ended.error.rstrip()))
     target = experiment.target
     relation = "<=" if target.metric.endswith("/cost") else ">="
-    met = "reached" if record.target_reached else "missed"
+    met = "reached" if ended.target_reached else "missed"
     out.print(
         f"target {target.metric} {relation} {target.value:.6g}: {met}"
         f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
     )
-    out.print(f"in {relative(record.directory)}")
+    out.print(f"in {relative(ended.directory)}")
 
 
-def leaderboard(records: Sequence[Record], most: int = 20) -> None:
-    """A sweep's runs, best objective first, then those that failed; names show only what differs."""
+def where(ended: Result) -> str:
+    """The first non-finite value of a run, in words."""
+    bad = ended.nonfinite
+    assert bad is not None
+    gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
+    return f"{bad.array} of layer {bad.layer} at step {bad.step}{gradient}"
+
+
+def standing(ended: Sequence[Result], jobs: int) -> str:
+    """A sweep so far: how many are done, the best objective, how many went wrong."""
+    good = [result.objective for result in ended if not result.failed and math.isfinite(result.objective)]
+    plan = ended[0].experiment.recipe.plan
+    best = f", best {plan.objective} {(min if plan.mode == 'min' else max)(good):.4g}" if good else ""
+    counts = {status: sum(result.status == status for result in ended) for status in ("diverged", "error")}
+    bad = "".join(f", {count} {status}" for status, count in counts.items() if count)
+    return f"{len(ended)} of {jobs}{best}{bad}"
+
+
+def leaderboard(results: Sequence[Result], most: int = 20) -> None:
+    """A sweep's runs, best objective first; where seeds were swept, each setting once, with median and quartiles."""
     out = console()
-    metric = records[0].experiment.recipe.plan.objective
-    sign = 1 if records[0].experiment.recipe.plan.mode == "min" else -1
-    order = sorted(records, key=lambda record: (_failed(record), sign * _finite(record.last.get(metric), sign)))
+    folded = fold(results)
+    if len(folded) < len(results):
+        _seeds(out, folded, most)
+    else:
+        _runs(out, results, most)
+    failures = [result for result in results if result.failed]
+    if failures:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in ("diverged or failed", "status", "why"):
+            table.add_column(title)
+        for failure in failures[:most]:
+            why = where(failure) if failure.nonfinite else (failure.error or "").strip().splitlines()[-1]
+            table.add_row(Text(failure.name), failure.status or "", Text(why))
+        out.print(table)
+        if len(failures) > most:
+            out.print(f"... and {len(failures) - most} more")
+
+
+def _runs(out: Console, results: Sequence[Result], most: int) -> None:
+    metric = results[0].experiment.recipe.plan.objective
     table = Table(box=None, pad_edge=False, header_style="dim")
-    shown = [metric, *(f"{name}/accuracy" for name in records[0].experiment.recipe.sets)]
-    for title in ("run", "status", *shown, "target", "training cost"):
-        table.add_column(title, justify="right" if "/" in title else "left", no_wrap=title != "run")
-    for record in order[:most]:
+    shown = [metric, *(f"{name}/accuracy" for name in results[0].experiment.recipe.sets)]
+    table.add_column("run", min_width=16, overflow="fold")
+    for title in ("status", *shown, "target", "cost"):
+        table.add_column(title, justify="right" if "/" in title else "left", no_wrap=True)
+    ordered = ranked(results)
+    for run in ordered[:most]:
         table.add_row(
-            Text(record.name),
-            record.status or "",
-            *(number(record.last.get(key)) for key in shown),
-            "reached" if record.target_reached else "missed",
-            sparkline(record.curve, 12),
+            Text(run.name),
+            f"{run.status}, skipped" if run.skipped else run.status or "",
+            *(number(run.last.get(key), 4) for key in shown),
+            "reached" if run.target_reached else "missed",
+            sparkline(run.curve, 8),
         )
     out.print(table)
-    if len(order) > most:
-        out.print(f"... and {len(order) - most} more")
-    for record in order:
-        if record.error:
-            out.print(Text(f"{record.name}: {record.error.strip().splitlines()[-1]}"))
+    if len(ordered) > most:
+        out.print(f"... and {len(ordered) - most} more")
 
 
-def number(value: float | None) -> str:
-    """Six significant digits, the way that a table wants them."""
-    return "" if value is None else f"{value:.6g}"
+def _seeds(out: Console, folded: Sequence[Fold], most: int) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("setting", min_width=16, overflow="fold")
+    for title in ("seeds", folded[0].metric, "quartiles", "reached", "failed"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for setting in folded[:most]:
+        low, middle, high = (number(value, 4) for value in setting.quartiles)
+        bad = str(setting.failed or "")
+        table.add_row(Text(setting.name), str(setting.n), middle, f"{low} .. {high}", f"{setting.reached}", bad)
+    out.print(table)
+    if len(folded) > most:
+        out.print(f"... and {len(folded) - most} more")
+
+
+def number(value: float | None, digits: int = 6) -> str:
+    """So many significant digits, the way that a table wants them."""
+    return "" if value is None else f"{value:.{digits}g}"
 
 
 def sparkline(values: Sequence[float], width: int = 40) -> str:
@@ -185,11 +225,3 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
 def relative(path: Path) -> str:
     """A path from the working directory where it is inside of it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _failed(record: Record) -> bool:
-    return record.status in ("diverged", "error")
-
-
-def _finite(value: float | None, sign: int) -> float:
-    return value if value is not None and math.isfinite(value) else sign * math.inf

@@ -10,7 +10,8 @@ from pathlib import Path
 from runner import screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
-from runner.record import Record
+from runner.index import Index
+from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
 from runner.sweep import Job, Stop
@@ -20,14 +21,15 @@ INTERRUPTED = 130
 
 
 class Session:
-    """`records` are the runs begun so far; `tracker` is started with the first of them that is to be in MLflow."""
+    """`results` are of the runs begun so far; `tracker` is started with the first of them that is to be in MLflow."""
 
     def __init__(self, config_dir: str | None = None):
         self.composer = Composer(config_dir)
         self.stop = Stop()
-        self.records: list[Record] = []
+        self.results: list[Result] = []
         self.tracker: Tracker | None = None
         self.sweep: str | None = None
+        self.index = Index()
         self._checked: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:
@@ -53,39 +55,47 @@ class Session:
             return experiments
         raise ConfigError(_in_jobs(problem, where, len(jobs)) for problem, where in found.items())
 
-    def run(self, jobs: Sequence[Job]) -> list[Record]:
+    def run(self, jobs: Sequence[Job]) -> list[Result]:
         """Train and record the jobs, with the tracking process beside and a progress line above."""
-        tracking = jobs[0].experiment.tracking
-        if tracking.name == "mlflow" and self.tracker is None:
-            self.tracker = Tracker.start(tracking.uri, tracking.experiment)
+        self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
         with screen.live(len(jobs), plan.iterations, jobs[0].experiment.progress) as progress:
-            records = sweep.run(jobs, self._follow, progress, self.stop)
-        self.records += records
-        return records
+            results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast)
+        self.results += results
+        return results
 
-    def resume(self, directory: Path, overrides: Sequence[str]) -> Record:
+    def start_tracking(self, experiment: Experiment) -> None:
+        """Start the tracking process, once a session, where the configuration wants one."""
+        tracking = experiment.tracking
+        if tracking.name == "mlflow" and self.tracker is None:
+            self.tracker = Tracker.start(tracking.uri, tracking.experiment)
+
+    def resume(self, directory: Path, overrides: Sequence[str]) -> Result:
         """Go on with the run in `directory`, in its journal and in its run of the store."""
         experiment, record, checkpoint = reopened(directory, overrides)
-        if experiment.tracking.name == "mlflow":
-            self.tracker = Tracker.start(experiment.tracking.uri, experiment.tracking.experiment)
-        self.records.append(record)
-        self._follow(record)
+        self.start_tracking(experiment)
+        self.results.append(record.result)
+        self.follow(record.directory)
         step = checkpoint.state.step if checkpoint else 0
         screen.introduce(experiment)
         screen.console().print(f"resumed at step {step}")
         with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress:
             sweep.resume(record, checkpoint, progress, self.stop)
-        return record
+        return record.result
 
-    def _follow(self, record: Record) -> None:
-        if self.tracker is not None and record.experiment.tracking.name == "mlflow":
-            self.tracker.follow(record.directory)
+    def _began(self, record: Record) -> None:
+        self.index.add(record.experiment.key(), record.directory)
+        self.follow(record.directory)
+
+    def follow(self, directory: Path) -> None:
+        """Have a run's journal brought into MLflow, where the session tracks."""
+        if self.tracker is not None:
+            self.tracker.follow(directory)
 
     def finish(self) -> int:
         """Wait for the tracking process, print the links last, and return the exit code."""
-        if self.tracker is not None and self.records:
-            tracking = self.records[0].experiment.tracking
+        if self.tracker is not None and self.results:
+            tracking = self.results[0].experiment.tracking
             if tracking.wait:
                 self._wait(tracking.uri)
             else:
@@ -93,11 +103,11 @@ class Session:
                 screen.console().print("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
-        return int(any(record.status in ("diverged", "error") for record in self.records))
+        return int(any(result.failed for result in self.results))
 
     def _wait(self, uri: str) -> None:
         assert self.tracker is not None
-        with screen.waiting(len(self.records)) as progress:
+        with screen.waiting(len(self.results)) as progress:
             tracked = self.tracker.wait(progress)
         problem = warning(tracked, uri)
         if problem:

@@ -15,6 +15,7 @@ import dataclasses
 import fcntl
 import json
 import logging
+import math
 import os
 import shutil
 import socket
@@ -95,7 +96,7 @@ def fetch(run_id: str, uri: str) -> Path:
     if store.client.list_artifacts(run_id):
         store.client.download_artifacts(run_id, "", str(directory))
     if not (directory / journal.FILE).exists():
-        lines = [journal.dumps(record) + "\\n" for record in store.records(run)]
+        lines = [json.dumps(record, separators=(",", ":")) + "\n" for record in store.records(run)]
         (directory / journal.FILE).write_text("".join(lines))
     _tell_summary(directory, run_id)
     return directory
@@ -184,12 +185,12 @@ class Store:
                     self._write(some, outcome)
                     for task in {task.directory: task for task, _ in some}.values():
                         if task.directory not in outcome:
-                            task.state.save(task.directory)
+                            self._keep(task)
                             report(task.directory, task.state)
                 for task in tasks:
-                    outcome.setdefault(task.directory, task.state)
-                    if task.state.done and not task.state.deleted:
-                        _tell_summary(task.directory, task.state.run_id)
+                    if task.directory not in outcome:
+                        self._keep(task)
+                        outcome[task.directory] = task.state
         return outcome
 
     def bury(self, leave: Iterable[Path] = ()) -> list[str]:
@@ -223,20 +224,32 @@ class Store:
         dataset = {key: getattr(inputs[0], key) for key in ("name", "digest", "source", "profile")} if inputs else {}
         more = {"name": info.run_name, "experiment": experiment, "params": run.data.params, "tags": tags}
         yield {"kind": "start", "time": info.start_time, **named, **more, "dataset": dataset, "command": ""}
-        rows: dict[tuple[int, int], dict[str, float]] = {}
-        final: dict[str, float] = {}
+        rows: dict[tuple[int, int], dict[str, float | str]] = {}
+        final: dict[str, float | str] = {}
         for key in run.data.metrics:
             history = self.client.get_metric_history(info.run_id, key)
             for point in history:
+                value = point.value if math.isfinite(point.value) else "nan"
                 if len(history) == 1 and (point.step, point.timestamp) == (0, info.end_time):
-                    final[key] = point.value  # what a journal's end has, such as best/...
+                    final[key] = value  # what a journal's end has, such as best/...
                 else:
-                    rows.setdefault((point.step, point.timestamp), {})[key] = point.value
+                    rows.setdefault((point.step, point.timestamp), {})[key] = value
         for (step, time), values in sorted(rows.items()):
             yield {"kind": "row", "time": time, "step": step, "values": values}
         if info.end_time is not None:
             status = tags.get("status", "killed")
             yield {"kind": "end", "time": info.end_time, "status": status, "metrics": final, "tags": {}}
+
+    def _keep(self, task: Task) -> None:
+        """Note in the run's directory how far it is in the store, and by which id; only a shortcut for next time.
+
+        Where that cannot be written (a read-only copy, a full disk), the store will be asked.
+        """
+        with contextlib.suppress(OSError):
+            if not task.state.deleted and task.state != State.load(task.directory):
+                task.state.save(task.directory)
+            if not task.state.deleted and task.state.done:
+                _tell_summary(task.directory, task.state.run_id)
 
     def _take(
         self,
@@ -352,6 +365,7 @@ class Store:
             if run_id is None:
                 state.deleted = True
                 continue
+            state.change = state.change or ("changed" if state.run_id else "new")
             state.run_id = run_id
             self._known.add(run_id)
             self._log_artifacts(task, batch)
@@ -362,14 +376,16 @@ class Store:
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
         state, tags = task.state, batch.tags
+        state.change = state.change or ("changed" if state.run_id else "new")
         if state.run_id is None:
             tags = {**_first_tags(task), **tags}
             created = self.client.create_run(state.experiment_id, task.start["time"], tags, name_of(task.start))
             state.run_id, tags = created.info.run_id, {}
             self._known.add(state.run_id)
-            state.save(task.directory)
+            self._keep(task)
         elif batch.resumed:
             self.client.update_run(state.run_id, "RUNNING")
+            tags = {DIRECTORY: str(task.directory), **tags}
         self.client.log_batch(
             state.run_id,
             [Metric(*metric) for metric in batch.metrics],
@@ -434,10 +450,13 @@ def _own_directory(run: Any) -> Path | None:
 
 def _is_alive(pid: str) -> bool:
     """Whether a process of this machine has the id; a stranger may have got it since."""
-    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError, OverflowError):
+    try:
         os.kill(int(pid), 0)
-        return True
-    return False
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _make_database(database: Path, artifact_root: str) -> None:

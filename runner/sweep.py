@@ -5,6 +5,7 @@ A single run is a sweep of one job. This module knows no mathematics, no configu
 
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from runner.experiment import Experiment
-from runner.record import Record
+from runner.record import Record, Result
+from runner.stack import Stack
 from runner.train import Checkpoint, End, Event, Rows, train
 
 # A stack's arrays should stay in the cache of one core; what is larger trains faster in parts.
 CACHE_BYTES = 1 << 20
+TIMED_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,13 @@ def run(
     began: Callable[[Record], None] = lambda record: None,
     progress: Callable[[Record], None] = lambda record: None,
     stop: Stop | None = None,
-) -> list[Record]:
-    """Train and record every job; returns the records, in the order of the jobs, of those that were begun.
+    fail_fast: bool = False,
+) -> list[Result]:
+    """Train and record every job; returns the results, in the order of the jobs, of those that were begun.
 
     `began` is told of each run as its journal exists, `progress` of each row and each end. One job that fails does not
-    stop the others: its traceback stands in its own record. After an interrupt the jobs not yet begun are left alone.
+    stop the others: its traceback stands in its own record; with `fail_fast` it does, and those running end as
+    interrupted. After an interrupt the jobs not yet begun are left alone.
     """
     stop = stop or Stop()
     records: dict[int, Record] = {}
@@ -80,8 +85,10 @@ def run(
                 job = jobs[number]
                 records[number] = Record.create(job.experiment, job.directory, job.name, job.tags)
                 began(records[number])
-            _train([records[number] for number in numbers], progress, stop)
-    return [records[number] for number in sorted(records)]
+            _train([records[number] for number in numbers], progress, stop, fail_fast=fail_fast)
+            if fail_fast and any(records[number].result.failed for number in numbers):
+                break
+    return [records[number].result for number in sorted(records)]
 
 
 def resume(
@@ -118,27 +125,48 @@ def stack_size(experiment: Experiment) -> int:
     return max(1, CACHE_BYTES // member)
 
 
+def estimate(experiments: Sequence[Experiment]) -> float:
+    """The seconds that training these as one stack may take: a few steps of it, timed, and all the others alike."""
+    stack = Stack.start([experiment.recipe for experiment in experiments])
+    steps = min(TIMED_STEPS, stack.plan.iterations)
+    with np.errstate(all="ignore"):
+        stack.advance(stack.gradient())  # the first is slower
+        began = time.perf_counter()
+        for _ in range(steps):
+            stack.advance(stack.gradient())
+    return (time.perf_counter() - began) / steps * stack.plan.iterations
+
+
 def _train(
-    records: Sequence[Record], progress: Callable[[Record], None], stop: Stop, checkpoint: Checkpoint | None = None
+    records: Sequence[Record],
+    progress: Callable[[Record], None],
+    stop: Stop,
+    checkpoint: Checkpoint | None = None,
+    fail_fast: bool = False,
 ) -> None:
     """Train one stack. What goes wrong in a stack of several is found by training each member alone."""
+
+    def should_stop() -> bool:
+        return stop.asked or (fail_fast and any(record.result.failed for record in records))
+
     try:
-        for event in train([record.experiment.recipe for record in records], stop, checkpoint):
+        for event in train([record.experiment.recipe for record in records], should_stop, checkpoint):
             _write(event, records, progress)
     except Exception:
         error = traceback.format_exc()
-        waiting = [record for record in records if record.status is None]
-        if len(records) > 1 and all(record.step < 0 for record in waiting):
-            for record in waiting:
+        running = [record for record in records if record.result.status is None]
+        if len(records) > 1:
+            for record in running:
+                record.again()
                 _train([record], progress, stop)
             return
-        for record in waiting:
-            record.end("error", max(record.step, 0), error=error)
+        for record in running:
+            record.end("error", max(record.result.step, 0), error=error)
             progress(record)
     except KeyboardInterrupt:
         for record in records:
-            if record.status is None:
-                record.end("interrupted", max(record.step, 0))
+            if record.result.status is None:
+                record.end("interrupted", max(record.result.step, 0))
         raise
 
 

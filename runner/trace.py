@@ -1,6 +1,7 @@
 """A run from Python: `run` trains one, `load` reads one back; both give a `Trace`."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from runner.nn.losses import OUTPUTS
 from runner.nn.types import Array, layers_of
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
 from runner.schema import options
+from runner.tracking import default_store
 from runner.train import Checkpoint, End, Rows, train
 
 
@@ -100,13 +102,17 @@ def traced(experiment: Experiment) -> Trace:
 
 
 def load(run: str | Path) -> Trace:
-    """A recorded run: its directory, or the id of its run in MLflow.
+    """A recorded run: its directory, or the id of its run in MLflow (of the store in MLFLOW_TRACKING_URI, else here).
 
     Raises FileNotFoundError where there is no such run, `runner.journal.JournalError` where its record is damaged.
     """
     directory = Path(run)
     if not (directory / journal.FILE).exists():
-        raise FileNotFoundError(f"{run} holds no run: there is no {journal.FILE} in it.")
+        if directory.exists() or not re.fullmatch("[0-9a-f]{32}", str(run)):
+            raise FileNotFoundError(f"{run} holds no run: there is no {journal.FILE} in it.")
+        from runner.store import fetch
+
+        directory = fetch(str(run), default_store())
     rows = [(record["step"], record["values"]) for record, _ in journal.read(directory) if record["kind"] == "row"]
     steps, values = _columns(rows)
     if not (directory / SUMMARY).exists():

@@ -25,6 +25,8 @@ from typing import IO, NamedTuple, Self
 from urllib.parse import quote
 
 STATE = "tracking.json"
+LEAVE = 2.0  # seconds given to a tracking process that has no more to do for this command
+DEFAULT = "sqlite:///mlflow.db"
 _FIELDS = ("store", "uid", "experiment_id", "run_id", "offset", "done")
 
 
@@ -34,8 +36,8 @@ class State:
 
     ``store`` (URI without password), ``uid`` of the journal, MLflow's ``experiment_id`` and ``run_id`` (None
     until made), ``offset`` (bytes of the journal that are in the store), ``done`` (the run has been ended
-    there). Not kept in the file: ``deleted`` (somebody deleted the run in the store), ``notes`` (what could
-    not be stored, for people).
+    there). Not kept in the file: ``deleted`` (somebody deleted the run in the store), ``change`` (``new`` or
+    ``changed`` when something was written), ``notes`` (what could not be stored, for people).
     """
 
     store: str
@@ -45,7 +47,8 @@ class State:
     offset: int = 0
     done: bool = False
     deleted: bool = False
-    notes: list[str] = dataclasses.field(default_factory=list)
+    change: str = dataclasses.field(default="", compare=False)
+    notes: list[str] = dataclasses.field(default_factory=list, compare=False)
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> State | None:
@@ -86,7 +89,8 @@ class Progress(NamedTuple):
 class Tracker:
     """The parent's handle on a tracking process. No method raises for what happens to that process.
 
-    Use: `start`, `follow` per run, `close`, then `wait` (or not: the process finishes alone).
+    Use: `start` (or `spawn` as early as can be, then `begin`), `follow` per run, `close`, then `wait` (or not: the
+    process finishes alone).
     """
 
     def __init__(self, store_uri: str, process: subprocess.Popen[str] | None, errors: IO[str] | None) -> None:
@@ -107,18 +111,20 @@ class Tracker:
         artifact_root: str = "",
         log: str | os.PathLike[str] | None = None,
     ) -> Tracker:
+        """`spawn` and `begin` in one."""
+        tracker = cls.spawn()
+        tracker.begin(store_uri, experiment, artifact_root, log)
+        return tracker
+
+    @classmethod
+    def spawn(cls) -> Tracker:
         """Spawn the tracking process, in a session of its own so that Ctrl-C does not reach it.
 
-        ``experiment`` is made ready while training runs (each journal names its own). ``artifact_root``: see
-        `runner.store.Store`. What the process prints goes to ``log``, by default ``tracking.log`` in the
-        first run's directory, kept only if something was printed. It takes what it must know over
-        stdin: a store's URI may hold a password, which a command line would show to everybody.
+        Before anything is known of the run: it imports mlflow until `begin`. Where it turns out that nothing is to be
+        tracked, `close` (or the end of this process) ends it, and it has written nothing.
         """
-        uri = resolve(store_uri)
         root = str(Path(__file__).resolve().parents[1])
         path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-        settings = {"store": uri, "experiment": experiment, "artifact_root": artifact_root}
-        settings["log"] = str(Path(log).absolute()) if log else None
         try:
             errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - for what it says before it has a log
             process = subprocess.Popen(
@@ -131,12 +137,28 @@ class Tracker:
                 env={**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
             )
         except OSError as error:
-            failed = cls(uri, None, None)
+            failed = cls("", None, None)
             failed._problem = f"the tracking process could not be started: {error}"
             return failed
-        tracker = cls(uri, process, errors)
-        tracker._say(settings)
-        return tracker
+        return cls("", process, errors)
+
+    def begin(
+        self,
+        store_uri: str,
+        experiment: str | None = None,
+        artifact_root: str = "",
+        log: str | os.PathLike[str] | None = None,
+    ) -> None:
+        """Name the store, once, before the first `follow`.
+
+        ``experiment`` is made ready while training runs (each journal names its own). ``artifact_root``: see
+        `runner.store.Store`. What the process prints goes to ``log``, by default ``tracking.log`` in the
+        first run's directory, kept only if something was printed. It takes what it must know over
+        stdin: a store's URI may hold a password, which a command line would show to everybody.
+        """
+        self.store_uri = resolve(store_uri)
+        settings = {"store": self.store_uri, "experiment": experiment, "artifact_root": artifact_root}
+        self._say({**settings, "log": str(Path(log).absolute()) if log else None})
 
     def follow(self, directory: str | os.PathLike[str]) -> None:
         """Have the journal in ``directory`` (made already) followed until it ends."""
@@ -157,13 +179,18 @@ class Tracker:
         """Wait until every followed run is in the store, the process is gone, or ``timeout`` seconds passed.
 
         ``progress`` is called from here, about ten times a second while there is news. Returns one `Tracked`
-        per run in the order of `follow`; after a timeout the process goes on alone.
+        per run in the order of `follow`; after a timeout the process goes on alone. So it does when all are settled
+        and it still has runs of dead processes to end, beyond `LEAVE` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         self.close()
-        shown = None
+        shown = settled = None
         while self._reader.is_alive():
             left = 0.1 if deadline is None else min(0.1, deadline - time.monotonic())
+            if self._settled():
+                settled = settled or time.monotonic()
+                if time.monotonic() > settled + LEAVE:
+                    return self._outcome("")
             if left <= 0:
                 return self._outcome("it was still at it")
             self._reader.join(left)
@@ -185,6 +212,10 @@ class Tracker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _settled(self) -> bool:
+        with self._news:
+            return all(run.get("event") in ("done", "error") for run in self._runs.values())
 
     def _outcome(self, otherwise: str) -> list[Tracked]:
         with self._news:
@@ -258,6 +289,11 @@ def ui_command(store_uri: str) -> str | None:
     path = sqlite_path(store_uri)
     uri = f"sqlite:///{_short(path)}" if path else public(store_uri)
     return shlex.join(["mlflow", "ui", "--backend-store-uri", uri])
+
+
+def default_store() -> str:
+    """The store that is meant where none is named."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
 
 
 def resolve(store_uri: str) -> str:

@@ -60,7 +60,8 @@ def train(
 
     `recipes`: one a member; what a stack shares (see runner.stack) must be equal. `should_stop` is asked at every step;
     when it says yes, the members still running leave a checkpoint and end as interrupted. `resume` is where to go on
-    from: the rows after it, and the end, are those of a run that was never stopped.
+    from, its members numbered 0 .. K - 1 as the recipes are: its own row and all that follow are those of a run that
+    was never stopped.
 
     >>> from runner import experiment
     >>> recipe = experiment.compose(["dataset=xor", "training.iterations=2"]).recipe
@@ -75,7 +76,7 @@ class _Loop:
     """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
 
     def __init__(self, recipes: Sequence[Recipe], should_stop: Callable[[], bool], resume: Checkpoint | None):
-        self.stack = Stack(recipes, resume.state) if resume else Stack.start(recipes)
+        self.stack = Stack(recipes, select(resume.state, np.arange(len(recipes)))) if resume else Stack.start(recipes)
         self.recipes, self.should_stop, self.plan, self.running = recipes, should_stop, self.stack.plan, True
         self.last_row = self.stack.snapshot()
         self.nonfinite: dict[int, NonFinite] = dict(resume.nonfinite) if resume else {}
@@ -88,6 +89,9 @@ class _Loop:
         while self.running:
             step = self.stack.step
             if self.should_stop():
+                yield from self.look(self.stack.measure().values["train/cost"])
+                if not self.running:
+                    return
                 yield self.checkpoint()
                 yield from self.end(np.arange(len(self.stack.members)), "interrupted")
                 return
@@ -101,14 +105,11 @@ class _Loop:
     def logged_step(self) -> Iterator[Event]:
         """Measure, look at what was measured, update, and only then yield the row: the update's size is part of it."""
         measured = self.stack.measure()
-        dead = np.logical_not(np.isfinite(self.stack.theta).all(axis=1))
-        sick = dead | ~np.isfinite(measured.values["train/cost"])
-        if sick.any():
-            yield from self.post_mortems(sick)
-        if dead.any():
-            self.keep(np.logical_not(dead))
-            if not self.running:
-                return
+        K = len(self.stack.members)
+        yield from self.look(measured.values["train/cost"])
+        if not self.running:
+            return
+        if len(self.stack.members) < K:
             measured = self.stack.measure()
         step, members, values = self.stack.step, self.stack.members, measured.values
         if step >= self.plan.iterations:
@@ -120,6 +121,15 @@ class _Loop:
         change = self.stack.advance(measured.g if whole else self.stack.gradient())
         yield Rows(step, members, values | self.stack.update_ratios(change, values))
         yield from self.stop_the_patient(step, values)
+
+    def look(self, cost: Array) -> Iterator[Event]:
+        """Post-mortems where a cost (K,) or a weight is not finite; members whose weights are not end here."""
+        dead = np.logical_not(np.isfinite(self.stack.theta).all(axis=1))
+        sick = dead | ~np.isfinite(cost)
+        if sick.any():
+            yield from self.post_mortems(sick)
+        if dead.any():
+            self.keep(np.logical_not(dead))
 
     def post_mortems(self, sick: np.ndarray) -> Iterator[Event]:
         for member in self.stack.members[sick]:
@@ -159,6 +169,12 @@ class _Loop:
         self.best[members] = np.where(better, value, self.best[members])
         self.best_step[members] = np.where(better, step, self.best_step[members])
         tired = np.flatnonzero(step - self.best_step[members] >= self.plan.patience)
+        if len(tired):
+            # One that has just left the numbers goes on to the next row, where its post-mortem is held.
+            cost = self.stack.select(tired).measure().values["train/cost"]
+            known = np.isin(members[tired], list(self.nonfinite))
+            well = np.isfinite(self.stack.theta[tired]).all(axis=1) & (np.isfinite(cost) | known)
+            tired = tired[well]
         if len(tired):
             # The update after this row has been made: the final weights get their row too.
             final = self.stack.select(tired)

@@ -7,6 +7,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing about whether it is right, and a busy machine would make it fail.
+settings.register_profile("runner", deadline=None)
+settings.load_profile("runner")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -48,7 +48,7 @@ def test_a_run_prints_its_result_and_leaves_its_record(tmp_path: Path) -> None:
     (directory,) = tmp_path.glob("outputs/*/*")
     files = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
     assert {"journal.jsonl", "summary.json", "weights.npz", "config.yaml", ".hydra/config.yaml"} <= files
-    assert {path.name for path in tmp_path.iterdir()} == {"outputs"}
+    assert {path.name for path in tmp_path.iterdir()} == {"outputs", "runs.jsonl"}
     found = summary(tmp_path)
     assert found["status"] == "finished"
     assert found["target"]["reached"] is True

@@ -1,4 +1,4 @@
-"""A run that was stopped and resumed is the run that never was stopped: the same rows, the same weights, bit for bit."""
+"""A run that was stopped and resumed is the run that never was: the same rows and weights, bit for bit."""
 
 from pathlib import Path
 

@@ -51,7 +51,13 @@ class Moments(NamedTuple):
 def clip_by_norm(g: Array, clip_norm: float) -> Array:
     """g min(1, clip_norm / |g|), |g| the norm over all parameters of a member (Pascanu, Mikolov & Bengio, 2013)."""
     norm = np.sqrt((g * g).sum(axis=1, keepdims=True))
-    return g * np.minimum(1, clip_norm / np.maximum(norm, np.finfo(g.dtype).tiny))
+    shrunk = g * np.minimum(1, clip_norm / np.maximum(norm, np.finfo(g.dtype).tiny))
+    if np.isfinite(norm).all():
+        return shrunk
+    top = np.abs(g).max(axis=1, keepdims=True)  # the squares overflowed: |g| = top |g / top|
+    part = g / top
+    rescued = part * np.minimum(top, clip_norm / np.sqrt((part * part).sum(axis=1, keepdims=True)))
+    return np.where(np.isfinite(norm), shrunk, rescued)
 
 
 def gd(lr: Positive = 0.1, clip_norm: Positive | None = None) -> Optimizer:

@@ -24,6 +24,9 @@ def share_right(predicted: np.ndarray, y: np.ndarray) -> Array:
 
 
 def r_squared(A: Array, Y: Array) -> Array:
-    """R² (K,) = 1 - sum (a - y)² / sum (y - mean y)²: 1 is perfect, 0 is as good as the mean, below is worse."""
+    """R² (K,) = 1 - sum (a - y)² / sum (y - mean y)²: 1 is perfect, 0 is as good as the mean, below is worse.
+
+    NaN where the targets do not vary: there is nothing to explain.
+    """
     unexplained = ((A - Y) ** 2).sum(axis=(1, 2))
     return 1 - unexplained / ((Y - Y.mean(axis=0)) ** 2).sum()

@@ -1,0 +1,98 @@
+"""The pictures of a recorded run, made from its directory alone: the only package that imports matplotlib.
+
+    cost.png       the costs, linear beside log, and the accuracies, with the lines that give them a meaning
+    layers.png     each layer's gradient, weights and updates; its dead and saturated units at the end
+    boundary.png   what the network answers over the plane, where there are two inputs
+    images.png     the pictures that it gets most wrong, and its first layer's weights as pictures
+    table.png      every row with its answer, where they are few and simple: a truth table
+
+`python -m runner.plots DIR...` draws them again. matplotlib is slow to import: import this package where it is used.
+"""
+
+import io
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from datasets import Dataset
+from runner import journal, trace
+from runner.experiment import build_plain
+from runner.plots.answers import boundary, table
+from runner.plots.curves import cost, layers
+from runner.plots.images import images
+from runner.plots.style import DPI, said, styled
+from runner.resume import stored_config
+from runner.schema import ConfigError
+from runner.trace import Trace
+
+FOLDER = "plots"
+NAMES = ("cost", "layers", "boundary", "images", "table")
+
+
+class Drawn(NamedTuple):
+    """The pictures' files, and why those that need the data are missing; empty where they are not."""
+
+    paths: list[Path]
+    note: str
+
+
+def draw(directory: str | Path) -> list[Path]:
+    """Make the pictures of a run that has ended, however it did; return their paths, all in `directory`/plots.
+
+    A picture that cannot be drawn is left out: those of the data where its file has gone or has changed, those of the
+    answers where the final weights are missing or are not finite.
+    Raises FileNotFoundError and `runner.journal.JournalError` where `directory` holds no run that has ended.
+    """
+    return draw_run(trace.load(directory)).paths
+
+
+def draw_run(run: Trace) -> Drawn:
+    """`draw`, for a run that is loaded already."""
+    assert run.directory is not None
+    dataset, note = dataset_of(run)
+    folder = run.directory / FOLDER
+    drawn = figures(run, dataset)
+    for name in NAMES:
+        # What a resumed run has outgrown must not stand beside its new pictures.
+        if name not in drawn and dataset is not None:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+    return Drawn([save(figure, folder / f"{name}.png") for name, figure in drawn.items()], note)
+
+
+def figures(run: Trace, dataset: Dataset | None) -> dict[str, Figure]:
+    """The pictures that can be drawn of a run as `runner.load` gives it, by name; `dataset` None: its data is gone."""
+    with styled(), np.errstate(all="ignore"):
+        found = {"cost": cost(run), "layers": layers(run, dataset)}
+        if dataset is not None and run.weights and all(np.isfinite(part).all() for W_b in run.weights for part in W_b):
+            found |= {"boundary": boundary(run, dataset), "images": images(run, dataset), "table": table(run, dataset)}
+        return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as a PNG, in one go."""
+    with styled(), warnings.catch_warnings():
+        # Names in the data may be in any script; a letter without a glyph is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        held = io.BytesIO()
+        figure.savefig(held, format="png", dpi=DPI, metadata={"Software": None})
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(held.getvalue())
+    return path
+
+
+def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
+    """The data that a run was made with, or None and the reason."""
+    assert run.directory is not None
+    try:
+        experiment = build_plain(stored_config(run.directory))
+    except ConfigError as error:
+        return None, " ".join(error.problems)
+    if experiment.data_digest != said(run)["dataset"]["sha256"]:
+        return None, f"the data of dataset={experiment.dataset.name} has changed since."
+    return experiment.dataset, ""
+
+
+__all__ = ["FOLDER", "NAMES", "Drawn", "Figure", "draw", "draw_run", "figures", "journal", "save"]

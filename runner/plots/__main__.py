@@ -1,0 +1,32 @@
+"""`python -m runner.plots DIR [DIR ...]`: draw the pictures of recorded runs again, and print their paths."""
+
+import argparse
+import sys
+
+from runner import plots, trace
+from runner.journal import JournalError
+
+
+def main() -> None:
+    """Exit codes: 0 drawn, 2 one of the directories holds no run that has ended; then nothing is drawn."""
+    parser = argparse.ArgumentParser(prog="python -m runner.plots", description=str(__doc__).split("`: ")[1])
+    parser.add_argument("directories", nargs="+", metavar="DIR", help="a run's directory")
+    runs, refused = [], []
+    for directory in parser.parse_args().directories:
+        try:
+            runs.append((directory, trace.load(directory)))
+        except (FileNotFoundError, JournalError) as error:
+            refused.append(str(error))
+    if refused:
+        print("\n".join(refused), file=sys.stderr)
+        sys.exit(2)
+    for directory, run in runs:
+        drawn = plots.draw_run(run)
+        for path in drawn.paths:
+            print(path)
+        if drawn.note:
+            print(f"{directory}: no pictures of the data and the answers. {drawn.note}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""The pictures of what the network answers: over the plane of two inputs, and row by row where they are few."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from datasets import Dataset
+from runner.nn.losses import PROBABILITIES
+from runner.nn.types import Array
+from runner.plots.style import (
+    CLASSES,
+    GREY,
+    INK,
+    class_colours,
+    data_limits,
+    lightened,
+    named,
+    page,
+    plain,
+)
+from runner.trace import Trace
+
+MARKERS = {"train": "o", "validation": "s", "test": "^"}
+MOST_POINTS = 2_000  # of a part of the data
+MOST_ROWS, MOST_COLUMNS = 32, 8  # of a table
+FINEST, COARSEST, BUDGET = 400, 60, 4e8  # squares along a side of the plane; weights times squares in all
+CHUNK = 1 << 22  # numbers in a layer at a time
+
+
+class Answers(NamedTuple):
+    """Rows in the units of the data file: inputs `X` (n, d), labels `y` (n,), outputs `A` (n, outputs), answers `said`.
+
+    `said` (n,) and `y` are indices into the classes; both are numbers in a regression.
+    """
+
+    X: Array
+    y: np.ndarray
+    A: Array
+    said: np.ndarray
+
+    @property
+    def wrong(self) -> np.ndarray:
+        return self.said != self.y
+
+
+def answers(run: Trace, dataset: Dataset, part: str, most: int | None = None) -> Answers:
+    """What the network says to the rows of a part of the data, or to `most` of them, evenly spread."""
+    X, y = dataset.parts[part]
+    if most is not None and len(X) > most:
+        chosen = np.linspace(0, len(X) - 1, most).astype(int)
+        X, y = X[chosen], y[chosen]
+    X = in_units(X, dataset)
+    A = outputs(run, X)
+    return Answers(X, y, A, said_class(run, A))
+
+
+def in_units(X: Array, dataset: Dataset) -> Array:
+    """Rows as they were in the data file."""
+    return X if dataset.scaling is None else X * dataset.scaling.scale + dataset.scaling.shift
+
+
+def outputs(run: Trace, X: Array) -> Array:
+    """`run.outputs`, a few rows at a time: a fine plane and a wide layer are much memory."""
+    rows = max(1, CHUNK // max(run.network["widths"]))
+    return np.concatenate([run.outputs(X[start : start + rows]) for start in range(0, len(X), rows)])
+
+
+def said_class(run: Trace, A: Array) -> np.ndarray:
+    """The class that outputs A (n, outputs) stand for: (n,) indices; in a regression the output itself."""
+    if run.network["classes"] is None:
+        return A[:, 0]
+    if A.shape[1] > 1:
+        return A.argmax(axis=1)
+    labels = np.asarray(run.network["labels"], dtype=float)
+    return np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])
+
+
+def second_class(run: Trace, A: Array) -> Array:
+    """With two classes: where the output stands between the first (0) and the second (1); else NaN. (n,)"""
+    if len(run.network["classes"] or ()) != 2:
+        return np.full(len(A), np.nan)
+    if A.shape[1] == 2:
+        return A[:, 1]
+    low, high = run.network["labels"]
+    return (A[:, 0] - low) / (high - low)
+
+
+def second_class_words(run: Trace) -> str:
+    """What `second_class` is: a probability, if the network was trained to give one."""
+    second = named(run.network["classes"][1])
+    if run.network["output"] in PROBABILITIES and run.network["loss"].startswith("cross_entropy"):
+        return f"probability of {second}"
+    labels = run.network["labels"]
+    if not labels or labels == [0, 1]:
+        return f"output (1 stands for {second})"
+    return f"output, as a share of the way to {second}"
+
+
+def boundary(run: Trace, dataset: Dataset) -> Figure | None:
+    """What the network answers over the plane, with the data in it. None unless there are two inputs."""
+    if dataset.n_features != 2:
+        return None
+    parts = {part: answers(run, dataset, part, MOST_POINTS) for part in dataset.parts}
+    every = np.concatenate([part.X for part in parts.values()])
+    low, high = every.min(axis=0), every.max(axis=0)
+    margin = np.where(high > low, 0.06 if len(every) > 20 else 0.25, 1.0) * np.where(high > low, high - low, 1.0)
+    low, high = low - margin, high + margin
+    figure = page(run, 7.5, 7.2)
+    axes = figure.subplots()
+    axes.grid(False)
+    spread = (high - low).max() / (high - low).min()
+    axes.set_aspect("equal" if spread < 2.5 else "auto")
+    weights = sum(W.size for W, _ in run.weights)
+    side = int(np.clip(np.sqrt(BUDGET / weights), COARSEST, FINEST))
+    x, y = np.linspace(low[0], high[0], side), np.linspace(low[1], high[1], side)
+    A = outputs(run, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
+    handles = _shade(figure, axes, run, x, y, A, parts["train"].y)
+    data_limits(axes, (low[0], low[1], high[0], high[1]))
+    handles += _points(axes, run, dataset, parts)
+    names = dataset.inputs or ("first input", "second input")
+    axes.set_xlabel(plain(names[0]))
+    axes.set_ylabel(plain(names[1]))
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.4, columnspacing=1.4)
+    return figure
+
+
+def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array, targets: np.ndarray) -> list[Line2D]:
+    """Two classes: how sure; more: which wins; a regression: how much."""
+    side, classes = len(x), run.network["classes"]
+    if classes is None:
+        levels = np.linspace(targets.min(), targets.max() or 1.0, 3)
+        shading = axes.pcolormesh(
+            x, y, A.reshape(side, side), cmap="cividis", vmin=levels[0], vmax=levels[-1], shading="nearest"
+        )
+        figure.colorbar(shading, ax=axes, label="output; the points' colour is their target", shrink=0.8)
+        return []
+    edge = {"colors": INK, "linewidths": 1.3}
+    colours = class_colours(len(classes))
+    if len(classes) == 2:
+        field = np.clip(second_class(run, A).reshape(side, side), 0, 1)
+        ramp = [lightened(colours[0], 0.1), (0.97, 0.97, 0.97), lightened(colours[1], 0.1)]
+        steps = ListedColormap(LinearSegmentedColormap.from_list("two", ramp)(np.linspace(0, 1, 20)))
+        shading = axes.pcolormesh(x, y, field, cmap=steps, vmin=0, vmax=1, shading="nearest", gid="shading")
+        bar = figure.colorbar(
+            shading, ax=axes, label=second_class_words(run), shrink=0.8, ticks=[0, 0.25, 0.5, 0.75, 1]
+        )
+        bar.outline.set_visible(False)  # type: ignore[operator]
+        if np.nanmin(field) < 0.5 < np.nanmax(field):
+            axes.contour(x, y, field, [0.5], **edge)
+            bar.ax.axhline(0.5, color=INK, lw=1.3)
+        return []
+    winner = said_class(run, A).reshape(side, side)
+    pale = ListedColormap([lightened(colour, 0.55) for colour in colours])
+    axes.pcolormesh(x, y, winner, cmap=pale, vmin=-0.5, vmax=len(classes) - 0.5, shading="nearest", gid="shading")
+    for margin in _margins(run, A, len(classes)):
+        if np.nanmin(margin) < 0 < np.nanmax(margin):
+            axes.contour(x, y, margin.reshape(side, side), [0.0], **edge)
+    return []
+
+
+def _margins(run: Trace, A: Array, k: int) -> list[Array]:
+    """Functions of the plane that are 0 on the boundaries between k classes."""
+    if A.shape[1] == 1:
+        labels = np.asarray(run.network["labels"], dtype=float)
+        return [A[:, 0] - cut for cut in (labels[1:] + labels[:-1]) / 2]
+    if k > len(CLASSES):
+        return []
+    return [A[:, c] - np.delete(A, c, axis=1).max(axis=1) for c in range(k)]
+
+
+def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers]) -> list[Line2D]:
+    """The rows as points, with what each of them means."""
+    n = sum(len(part.X) for part in parts.values())
+    size = 90 if n <= 20 else 22 if n <= 800 else 13
+    classes, handles = run.network["classes"], []
+    colours = class_colours(len(classes)) if classes else []
+    mark: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markeredgewidth": 0.7, "ls": "", "ms": 6}
+    for index, colour in enumerate(colours if len(colours) <= len(CLASSES) else []):
+        handles.append(Line2D([], [], **{**mark, "color": colour}, marker="o", label=f"class {named(classes[index])}"))
+    wrong = np.concatenate([part.X[part.wrong] for part in parts.values()]) if classes else np.empty((0, 2))
+    for name, part in parts.items():
+        how: dict[str, Any] = {"marker": MARKERS[name], "edgecolors": INK, "linewidths": 0.5, "gid": name}
+        if classes:
+            axes.scatter(*part.X.T, s=size, c=[colours[label] for label in part.y], **how)
+        else:
+            limits = parts["train"].y.min(), parts["train"].y.max()
+            axes.scatter(*part.X.T, s=size, c=part.y, cmap="cividis", vmin=limits[0], vmax=limits[1], **how)
+        total = len(dataset.parts[name].X)
+        shown = f"{total:,}" if len(part.X) == total else f"{len(part.X):,} of {total:,}"
+        if len(parts) > 1 or len(part.X) < total:
+            handles.append(Line2D([], [], **mark, marker=MARKERS[name], label=f"{name} rows ({shown})"))
+    if len(wrong):
+        axes.scatter(*wrong.T, s=size * 3.6, facecolors="none", edgecolors=INK, linewidths=1.1, gid="wrong")
+        ring = {**mark, "color": "none", "markeredgewidth": 1.1, "ms": 10}
+        handles.append(Line2D([], [], **ring, marker="o", label=f"answered wrong ({len(wrong):,})"))
+    return handles
+
+
+def tabular(dataset: Dataset) -> bool:
+    """Whether a table can hold all there is: few rows, and one input or a few that take two values."""
+    X = np.concatenate([rows.X for rows in dataset.parts.values()])
+    binary = all(len(np.unique(column)) <= 2 for column in X.T)
+    few = len(X) <= MOST_ROWS and X.shape[1] <= MOST_COLUMNS
+    return dataset.classes is not None and few and (binary or X.shape[1] == 1)
+
+
+def table(run: Trace, dataset: Dataset) -> Figure | None:
+    """Every row: inputs, label, output, right or wrong. None where there are too many, or the inputs are no table."""
+    classes = run.network["classes"]
+    if classes is None or not tabular(dataset):
+        return None
+    parts = {part: answers(run, dataset, part) for part in dataset.parts}
+    n, inputs = sum(len(part.X) for part in parts.values()), dataset.inputs or tuple(f"x{i + 1}" for i in range(8))
+    d = dataset.n_features
+    heads = [*(plain(name, 10) for name in inputs[:d]), "label", "output", "", "answer", ""]
+    wide = [*([0.75 if d > 1 else 1.0] * d), 1.0, 0.8, 2.2, 1.0, 1.0]
+    if len(parts) > 1:
+        heads, wide = ["rows", *heads], [1.1, *wide]
+    figure = page(run, max(7.5, sum(wide) + 0.4), 1.35 + 0.3 * n, arranged=False)
+    axes = figure.add_axes((0.02, 0.02, 0.96, 1 - 0.85 / figure.get_figheight()))
+    axes.axis("off")
+    data_limits(axes, (0, n + 0.15, sum(wide), -1.2))
+    edges = np.concatenate([[0], np.cumsum(wide)])
+    two = len(classes) == 2
+    what = second_class_words(run) if two else "output" if parts["train"].A.shape[1] == 1 else "its probability"
+    heads[-4] = what
+    for left, head in zip(edges, heads, strict=False):
+        axes.text(left + 0.08, -0.45, head, va="center", fontweight="bold")
+    axes.axhline(0, color=INK, lw=1)
+    row = 0
+    for name, part in parts.items():
+        for position in range(len(part.X)):
+            if row:
+                axes.axhline(row, color="#dddddd", lw=0.6)
+            cells = [f"{value:.6g}" for value in part.X[position]] + [named(classes[part.y[position]])]
+            _row(axes, run, row, edges, [name] * (len(parts) > 1) + cells, part, position)
+            row += 1
+    axes.axhline(n, color=INK, lw=1)
+    return figure
+
+
+def _row(axes: Axes, run: Trace, row: int, edges: Array, cells: list[str], part: Answers, position: int) -> None:
+    classes, colours = run.network["classes"], class_colours(len(run.network["classes"]))
+    wrong, A = bool(part.wrong[position]), part.A[position : position + 1]
+    if wrong:
+        stripe = Rectangle((0, row + 0.04), edges[-1], 0.92, facecolor="#fbe3d6", edgecolor="none", zorder=0.5)
+        axes.add_patch(stripe).set_gid("wrong")
+    middle = row + 0.52
+    for left, cell in zip(edges, cells, strict=False):
+        axes.text(left + 0.08, middle, cell, va="center")
+    value = float(second_class(run, A)[0]) if len(classes) == 2 else float(A.max())
+    number, bar, answer, verdict = edges[len(cells) : len(cells) + 4]
+    axes.text(number + 0.08, middle, f"{value:.3f}", va="center")
+    probability = run.network["output"] in PROBABILITIES and len(classes) == 2
+    if probability:
+        left, width = bar + 0.08, 2.0
+        axes.add_patch(Rectangle((left, row + 0.3), width, 0.44, facecolor="white", edgecolor="#bbbbbb", lw=0.7))
+        colour = colours[int(part.said[position])]
+        axes.add_patch(Rectangle((left, row + 0.3), width * min(max(value, 0), 1), 0.44, facecolor=colour))
+        axes.plot([left + width / 2] * 2, [row + 0.22, row + 0.82], color=GREY, lw=0.8)
+    axes.text(answer + 0.08, middle, named(classes[int(part.said[position])]), va="center")
+    weight = "bold" if wrong else "normal"
+    axes.text(verdict + 0.08, middle, "✗ wrong" if wrong else "✓ right", va="center", fontweight=weight, gid="verdict")

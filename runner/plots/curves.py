@@ -1,0 +1,308 @@
+"""The pictures of what was logged as training went: costs and accuracies, and every layer's norms."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from datasets import Dataset
+from runner.nn import activations
+from runner.nn.types import Array
+from runner.plots.style import DASHES, GREY, INK, SETS, divergence, iterations, layer_colours, page, percent, said
+from runner.schema import options
+from runner.trace import Trace
+
+UNITS = {
+    "mean_squared_error": "mean squared error",
+    "half_squared_error": "half squared error",
+}
+SATURATING = ("tanh", "sigmoid")
+SATURATED = 5.0  # tanh' and sigmoid' are below 0.0002 and 0.007 beyond
+USUAL_RATIO = 1e-3
+CHUNK = 1 << 22  # numbers in a layer at a time
+
+
+def cost(run: Trace) -> Figure | None:
+    """Costs on a linear beside a log axis, accuracies below. None for a run without rows."""
+    sets = [name for name in SETS if f"{name}/cost" in run.values]
+    if not sets:
+        return None
+    figure = page(run, 10, 7.2)
+    panels = figure.subplot_mosaic([["linear", "log"], ["accuracy", "key"]])
+    positive = any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
+    for scale in ("linear", "log"):
+        axes = panels[scale]
+        if scale == "log" and positive:
+            axes.set_yscale("log", nonpositive="mask")
+        _costs(axes, run, sets)
+        unit = UNITS.get(run.network["loss"], "nats")
+        axes.set_ylabel(f"cost ({unit})")
+        axes.set_title(f"cost, {scale}")
+        if scale == "log" and positive:
+            log_ticks(axes)
+    _accuracies(panels["accuracy"], run, sets)
+    panels["key"].axis("off")
+    handles = _key(run, sets)
+    panels["key"].legend(handles=handles, loc="upper left", borderaxespad=0, labelspacing=0.75, handlelength=2.8)
+    return figure
+
+
+def _costs(axes: Axes, run: Trace, sets: list[str]) -> None:
+    for name in sets:
+        column = run[f"{name}/cost"]
+        marker = "o" if np.isfinite(column).sum() < 3 else ""
+        axes.plot(run.steps, finite(column), DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/cost")
+    for gid, value, dash, colour in _lines(run):
+        if value > 0 or axes.get_yscale() == "linear":
+            axes.axhline(value, ls=dash, color=colour, lw=1.1, gid=gid, zorder=1.5)
+    _mark_nonfinite(axes, run, [f"{name}/cost" for name in sets])
+    iterations(axes)
+
+
+def _lines(run: Trace) -> Iterator[tuple[str, float, str, str]]:
+    """The horizontal lines that give costs a meaning: (name, value, dash, colour)."""
+    yield "constant", said(run)["constant_predictor_cost"], "--", GREY
+    target = said(run)["target"]
+    if target["metric"].endswith("/cost"):
+        yield "target", target["value"], "-.", INK
+    watched = _watched(run)
+    best = said(run)["metrics"]["best"].get(watched)
+    if best is not None:
+        yield "best", best, ":", SETS[watched.split("/")[0]]
+
+
+def _watched(run: Trace) -> str:
+    return "val/cost" if "val/cost" in run.values else "train/cost"
+
+
+def _mark_nonfinite(axes: Axes, run: Trace, metrics: list[str]) -> None:
+    """A cross at the top for every row that is not finite, a line at the step where it began."""
+    if run.nonfinite is not None:
+        axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, ls="-", alpha=0.6, gid="first-nonfinite", zorder=1.5)
+    for row, metric in enumerate(metrics):
+        bad = run.steps[~np.isfinite(run[metric])]
+        if len(bad):
+            height, colour = np.full(len(bad), 0.97 - 0.05 * row), SETS[metric.split("/")[0]]
+            across = axes.get_xaxis_transform()
+            axes.plot(bad, height, "x", ms=7, mew=2, color=colour, transform=across, gid=f"{metric}/nonfinite")
+
+
+def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
+    classes = run.network["classes"] is not None
+    scale = 100 if classes else 1
+    lowest = 0.0
+    for name in sets:
+        column = finite(run[f"{name}/accuracy"]) * scale
+        marker = "o" if np.isfinite(column).sum() < 3 else ""
+        axes.plot(run.steps, column, DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/accuracy")
+        lowest = min(lowest, float(np.nanmin(column, initial=0)))
+    target = said(run)["target"]
+    if target["metric"].endswith("/accuracy"):
+        axes.axhline(target["value"] * scale, ls="-.", color=INK, lw=1.1, gid="target")
+    if run.nonfinite is not None:
+        axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, alpha=0.6, gid="first-nonfinite", zorder=1.5)
+    if classes:
+        axes.set_ylim(-2, 102)
+        axes.set_ylabel("rows answered right (%)")
+    else:
+        axes.set_ylim(max(lowest, -1) - 0.02, 1.02)
+        axes.set_ylabel("R²" + " (not shown below -1)" * (lowest < -1))
+    axes.set_title("accuracy" if classes else "share of the variance explained, R²")
+    iterations(axes)
+
+
+def _key(run: Trace, sets: list[str]) -> list[Line2D]:
+    """What every line is, with its last and best values."""
+    names = {"train": "train", "val": "held out to choose (val)", "test": "test"}
+    summary, handles = said(run), []
+    last, best = summary["metrics"]["last"], summary["metrics"]["best"]
+    for name in sets:
+        text = f"{names[name]}: cost {number(last.get(f'{name}/cost'))}, best {number(best.get(f'{name}/cost'))}"
+        shares = [last.get(f"{name}/accuracy"), best.get(f"{name}/accuracy")]
+        if all(isinstance(share, float | int) for share in shares):
+            first, second = (percent(s) if run.network["classes"] is not None else f"R² {s:.4g}" for s in shares)
+            text += (
+                f"\n{first} right, best {second}" if run.network["classes"] is not None else f"\n{first}, best {second}"
+            )
+        handles.append(Line2D([], [], color=SETS[name], ls=DASHES[name], label=text))
+    entropy = run.network["loss"].startswith("cross_entropy")
+    meaning = {
+        "constant": "the labels' entropy" if entropy else "the labels' variance",
+        "target": f"target for {summary['target']['metric']}",
+        "best": f"best {_watched(run)}",
+    }
+    unit = " nats" if entropy else ""
+    for gid, value, dash, colour in _lines(run):
+        text = f"{meaning[gid]}: {value:.4g}{unit}"
+        if gid == "constant":
+            text += "\nthe least that an answer without looking costs"
+        handles.append(Line2D([], [], color=colour, ls=dash, lw=1.1, label=text))
+    target = summary["target"]
+    if target["metric"].endswith("/accuracy"):
+        value = percent(target["value"]) if run.network["classes"] is not None else f"{target['value']:g}"
+        handles.append(Line2D([], [], color=INK, ls="-.", lw=1.1, label=f"{meaning['target']}: {value}"))
+    if run.nonfinite is not None:
+        handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
+        handles.append(Line2D([], [], color=INK, ls="", marker="x", ms=7, mew=2, label="a cost that is not finite"))
+    return handles
+
+
+class Units(NamedTuple):
+    """Of one hidden layer at the end: how many of its `width` units are dead, or saturated."""
+
+    bad: int
+    width: int
+
+
+def units(run: Trace, dataset: Dataset) -> list[Units]:
+    """Of each hidden layer, with the final weights on the training rows.
+
+    A unit of ReLU's kin is dead where A <= 0 on all rows; one of tanh or sigmoid is saturated where |Z| > 5 on more
+    than half of them.
+    """
+    name = run.network["activation"]
+    value = options(activations, "Activation")[name]().value
+    W1 = run.weights[0][0]
+    found = [np.zeros(W.shape[1], dtype=int) for W, _ in run.weights[:-1]]
+    rows = max(1, CHUNK // max(run.network["widths"]))
+    for start in range(0, len(dataset.train.X), rows):
+        A: Array = dataset.train.X[start : start + rows].astype(W1.dtype)
+        for hits, (W, b) in zip(found, run.weights, strict=False):
+            Z = A @ W + b
+            A = value(Z)
+            hits += ((np.abs(Z) > SATURATED) if name in SATURATING else (A <= 0)).sum(axis=0)
+    n = len(dataset.train.X)
+    return [Units(int((hits > n / 2 if name in SATURATING else hits == n).sum()), len(hits)) for hits in found]
+
+
+def layers(run: Trace, dataset: Dataset | None) -> Figure | None:
+    """Gradient norm, weight norm and update ratio of each layer, and its dead or saturated units at the end."""
+    widths = run.network["widths"]
+    depth = len(widths) - 1
+    if not len(run.steps) or "weight_norm/layer_1" not in run.values:
+        return None
+    figure = page(run, 10, 7.2)
+    panels = figure.subplot_mosaic([["grad_norm", "weight_norm"], ["update_ratio", "units"]])
+    entropy = run.network["loss"].startswith("cross_entropy")
+    titles = {
+        "grad_norm": ("gradient norm", "|∂J/∂(W, b)|" + " (nats per unit of weight)" * entropy),
+        "weight_norm": ("weight norm", "|W|"),
+        "update_ratio": ("update ratio: how far one update moves W", "|ΔW| / |W|"),
+    }
+    for kind, (title, label) in titles.items():
+        axes = panels[kind]
+        _norms(axes, run, kind, depth)
+        axes.set_title(title)
+        axes.set_ylabel(label)
+    _unit_bars(panels["units"], run, dataset)
+    colours = layer_colours(depth)
+    shown = range(depth) if depth <= 10 else sorted({round(i) for i in np.linspace(0, depth - 1, 10)})
+    handles = [
+        Line2D([], [], color=colours[i], lw=2.4, label=f"layer {i + 1} ({widths[i]:,} → {widths[i + 1]:,})")
+        for i in shown
+    ]
+    handles[-1].set_label(handles[-1].get_label()[:-1] + ", output)")  # type: ignore[index]
+    handles.append(Line2D([], [], color=GREY, ls=":", label=f"{USUAL_RATIO:g}, a usual update ratio"))
+    if any((run[f"{kind}/layer_{i + 1}"] == 0).any() for kind in ("grad_norm", "weight_norm") for i in range(depth)):
+        handles.append(Line2D([], [], color=INK, ls="", marker="v", ms=6, label="exactly 0"))
+    if run.nonfinite is not None:
+        handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
+    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    return figure
+
+
+def _norms(axes: Axes, run: Trace, kind: str, depth: int) -> None:
+    axes.set_yscale("log", nonpositive="mask")
+    drawn = False
+    for layer, colour in zip(range(1, depth + 1), layer_colours(depth), strict=False):
+        column = run.values.get(f"{kind}/layer_{layer}", np.full(len(run.steps), np.nan))
+        kept = finite(column)
+        marker = "o" if np.isfinite(kept).sum() < 3 else ""
+        drawn |= bool((kept > 0).any())
+        with_zeros_out = np.where(kept > 0, kept, np.nan)
+        axes.plot(run.steps, with_zeros_out, color=colour, marker=marker, ms=4, gid=f"{kind}/layer_{layer}")
+        zero = run.steps[kept == 0]
+        if len(zero):
+            height = np.full(len(zero), 0.02 + 0.04 * (layer - 1) % 0.5)
+            axes.plot(
+                zero, height, "v", ms=4, color=colour, transform=axes.get_xaxis_transform(), gid=f"{kind}/{layer}/zero"
+            )
+    if kind == "update_ratio":
+        axes.axhline(USUAL_RATIO, color=GREY, ls=":", lw=1.3, gid="usual")
+        drawn = True
+    if run.nonfinite is not None:
+        axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, alpha=0.6, gid="first-nonfinite", zorder=1.5)
+    if drawn:
+        log_ticks(axes)
+    iterations(axes)
+
+
+def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
+    name = run.network["activation"]
+    kind = "saturated" if name in SATURATING else "dead"
+    absent = _why_no_units(run, dataset)
+    axes.set_title(f"{kind} units at the end" if len(run.network["widths"]) > 2 else "hidden units")
+    if absent or dataset is None:
+        axes.grid(False)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, absent, ha="center", va="center", color=GREY, transform=axes.transAxes, gid="absent")
+        return
+    found = units(run, dataset)
+    numbers = range(1, len(found) + 1)
+    shares = [100 * unit.bad / unit.width for unit in found]
+    bars = axes.bar(numbers, shares, color=layer_colours(len(found) + 1)[: len(found)], width=0.6)
+    if len(found) <= 10:
+        axes.bar_label(bars, [f"{unit.bad} of {unit.width}" for unit in found], padding=3)
+        axes.set_xticks(numbers)
+    rows = f"{len(dataset.train.X):,} training rows"
+    rule = f"|Z| > {SATURATED:g} on more than half" if kind == "saturated" else "A ≤ 0 on all"
+    axes.set_xlabel(f"hidden layer ({rule} of the {rows})")
+    axes.set_ylabel("units of the layer (%)")
+    axes.set_xlim(0.4, len(found) + 0.6)
+    axes.set_ylim(0, 112)
+    axes.set_yticks([0, 25, 50, 75, 100])
+    axes.grid(False, axis="x")
+
+
+def _why_no_units(run: Trace, dataset: Dataset | None) -> str:
+    if len(run.network["widths"]) <= 2:
+        return "this network has none"
+    if run.network["activation"] == "identity":
+        return "identity units neither die nor saturate"
+    if not run.weights:
+        return "no final weights were kept"
+    if not all(np.isfinite(part).all() for W_b in run.weights for part in W_b):
+        return "the final weights are not finite"
+    return "" if dataset is not None else "the data is not there any more"
+
+
+def finite(column: Array) -> Array:
+    """The values that can be drawn, NaN for the others: a curve has a gap there."""
+    return np.where(np.abs(column) < 1e300, column, np.nan)
+
+
+def number(value: object) -> str:
+    """A value of summary.json, where what is not finite is a word already."""
+    if isinstance(value, int | float):
+        return f"{value:.4g}"
+    return "-" if value is None else str(value).replace("nan", "NaN")
+
+
+def log_ticks(axes: Axes) -> None:
+    """Labels that can be read whether the axis covers a tenth of a decade or twenty."""
+    low, high = axes.get_ylim()
+    if high / low < 1.1:  # a norm that hardly moves is a flat line, not a mountain range
+        low, high = low / 1.05, high * 1.05
+        axes.set_ylim(low, high)
+    decades = np.log10(high / low)
+    if decades > 2.5:
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        return
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if decades > 0.7 else MaxNLocator(5))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.4g}"))

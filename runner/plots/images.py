@@ -1,0 +1,98 @@
+"""The pictures of a network that looks at pictures: where it is most wrong, and what its first layer weighs."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from datasets import Dataset
+from runner.nn.types import Array
+from runner.plots.answers import Answers, answers, second_class
+from runner.plots.style import GREY, data_limits, named, page, percent
+from runner.trace import Trace
+
+WRONG, WRONG_IN_ROW = 12, 6
+UNITS, UNITS_IN_ROW = 24, 8
+
+
+def images(run: Trace, dataset: Dataset) -> Figure | None:
+    """The most wrong test pictures with their probabilities, and the first layer's weights. None without pictures."""
+    if dataset.image_shape is None or run.network["classes"] is None:
+        return None
+    part = next(name for name in ("test", "validation", "train") if name in dataset.parts)
+    found = answers(run, dataset, part)
+    doubt = 1 - truth(run, found)
+    order = np.argsort(-doubt, kind="stable")
+    chosen = order[found.wrong[order]][:WRONG]
+    right = not len(chosen)
+    chosen = order[:WRONG] if right else chosen
+    W = run.weights[0][0]
+    units = np.arange(W.shape[1])
+    if len(units) > UNITS:
+        units = np.sort(np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:UNITS])
+    rows = -(-len(chosen) // WRONG_IN_ROW), -(-len(units) // UNITS_IN_ROW)
+    heights = 0.45 + rows[0] * 2.0, 0.45 + rows[1] * 1.42
+    total = 0.85 + sum(heights)
+    figure = page(run, 10, total, arranged=False)
+    top, below = (
+        figure.add_axes((0.014, (bottom + 0.05) / total, 0.972, (height - 0.45) / total))
+        for bottom, height in ((heights[1], heights[0]), (0, heights[1]))
+    )
+    wrong = int(found.wrong.sum())
+    what = "answered wrong" if not right else "least sure, all are right"
+    some = f", the {len(chosen)} worst of them" if wrong > len(chosen) else ""
+    counted = f"{wrong} of {len(found.y)} {part} pictures {what}{some}" if wrong else f"{part} pictures: {what}"
+    top.set_title(counted)
+    scale = 255.0 if found.X.max() > 1 else 1.0
+    pictures = np.clip(found.X[chosen] / scale, 0, 1).reshape(-1, *dataset.image_shape)
+    captions = [caption(run, found, row) for row in chosen]
+    _mosaic(top, [shown(picture) for picture in pictures], captions, WRONG_IN_ROW, 0.30)
+    some = "" if len(units) == W.shape[1] else f", the {len(units)} largest of {W.shape[1]:,} units"
+    below.set_title(f"first-layer weights as pictures, grey is 0, each scaled by its largest{some}")
+    pictures = [weight_picture(W[:, unit], dataset.image_shape) for unit in units]
+    _mosaic(below, pictures, [f"unit {unit + 1}  max |w| {np.abs(W[:, unit]).max():.2g}" for unit in units], 8, 0.2)
+    return figure
+
+
+def truth(run: Trace, found: Answers) -> Array:
+    """How much of the output (n,) speaks for each row's own class."""
+    if found.A.shape[1] > 1:
+        return found.A[np.arange(len(found.y)), found.y]
+    if len(run.network["classes"]) == 2:
+        second = second_class(run, found.A)
+        return np.where(found.y == 1, second, 1 - second)
+    return -np.abs(found.A[:, 0] - np.asarray(run.network["labels"])[found.y])
+
+
+def caption(run: Trace, found: Answers, row: int) -> str:
+    """What it is, and what the network says, with its probability."""
+    classes, said = run.network["classes"], int(found.said[row])
+    is_, says = named(classes[int(found.y[row])], 12), named(classes[said], 12)
+    one = Answers(*(column[row : row + 1] for column in (found.X, np.array([0] * row + [said]), found.A, found.said)))
+    one = one._replace(y=np.array([said]))
+    return f"is {is_}\nanswered {says}, {percent(float(np.clip(truth(run, one)[0], 0, 1)))}"
+
+
+def shown(picture: Array) -> Array:
+    """A picture (h, w, channels) in 0..1 as (h, w, 3)."""
+    return picture if picture.shape[2] == 3 else np.repeat(picture.mean(axis=2, keepdims=True), 3, axis=2)
+
+
+def weight_picture(w: Array, shape: tuple[int, int, int]) -> Array:
+    """The weights of one unit as a picture: 0 is grey, the largest is full colour."""
+    largest = np.abs(w).max() or 1.0
+    return shown(0.5 + w.reshape(shape) / (2 * largest))
+
+
+def _mosaic(axes: Axes, pictures: list[Array], captions: list[str], columns: int, text: float) -> None:
+    """Pictures side by side, in rows of so many, each with its caption below in `text` of its height."""
+    axes.axis("off")
+    height, width = pictures[0].shape[:2]
+    tall, wide = 1 + text, 1.08
+    for number, (picture, words) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(number, columns)
+        left, top = column * wide * width, row * tall * height
+        axes.imshow(picture, extent=(left, left + width, top + height, top), interpolation="nearest")
+        axes.text(left, top + 1.03 * height, words, va="top", fontsize=7.5 if columns > 6 else 8.5, color=GREY)
+    rows = -(-len(pictures) // columns)
+    axes.set_aspect("equal", anchor="NW")
+    data_limits(axes, (0, rows * tall * height, columns * wide * width, 0))
