@@ -75,14 +75,26 @@ def _check(here: session.Session, arguments: Namespace) -> list[str]:
     tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
     if arguments.multirun:
         here.check(here.composer.expand(tasks))
+        _check_directory(overrides, "hydra.sweep.dir")
         return []
     experiment = here.experiment(tasks)
-    for text in overrides:
-        key, _, value = text.partition("=")
-        if key == "hydra.run.dir" and session.holds_a_run(Path(value)):
-            raise ConfigError([f"hydra.run.dir={value} holds a run already. Choose another directory."])
+    _check_directory(overrides, "hydra.run.dir")
     assert experiment.composed is not None
     return experiment.composed.extra
+
+
+def _check_directory(overrides: list[str], key: str) -> None:
+    """A directory that was asked for can be made, and holds no run yet."""
+    for text in overrides:
+        name, _, value = text.partition("=")
+        if name != key or "$" in value:
+            continue
+        if session.holds_a_run(Path(value)):
+            raise ConfigError([f"{text} holds a run already. Choose another directory."])
+        try:
+            Path(value).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError([f"{text}: it cannot be made ({error.strerror})."]) from error
 
 
 if __name__ == "__main__":

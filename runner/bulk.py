@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from runner.batches import DIRECTORY, UID, Batch, dataset_of
+from runner.batches import DIRECTORY, HOST, UID, Batch, dataset_of
 
 KNOWN_REVISIONS = {"dc11669786a5"}  # of MLflow 3.17
 MANY = 500  # names in one `IN (...)`; sqlite's limit was once 999
@@ -64,6 +64,20 @@ class Bulk:
                 for uid, run_id, experiment_id, stage in session.execute(ordered):
                     found[uid] = Found(run_id, str(experiment_id), stage == "active")
         return found
+
+    def running(self, host: str) -> dict[str, Mapping[str, str]]:
+        """The tags of the runs that are RUNNING on ``host``, by run id."""
+        from sqlalchemy import select
+
+        runs, tags = self.tables["Run"], self.tables["Tag"]
+        there = select(tags.c.run_uuid).where(tags.c.key == HOST, tags.c.value == host)
+        query = select(tags.c.run_uuid, tags.c.key, tags.c.value).join(runs, runs.c.run_uuid == tags.c.run_uuid)
+        query = query.where(runs.c.status == "RUNNING", runs.c.lifecycle_stage == "active", runs.c.run_uuid.in_(there))
+        found: dict[str, dict[str, str]] = {}
+        with self.store.ManagedSessionMaker() as session:
+            for run_id, key, value in session.execute(query):
+                found.setdefault(run_id, {})[key] = value
+        return dict(found)
 
     def write(self, work: Sequence[Work]) -> dict[str, str | None]:
         """All of it or nothing; returns each uid's run id, None for a run that was deleted meanwhile.

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from runner import journal
-from runner.store import Store, TrackingError, is_final, quieten
+from runner.store import Store, TrackingError, is_final, lighten, quieten
 from runner.tracking import State, hide
 
 POLL = 0.05  # seconds between looks at the journals
@@ -154,6 +154,7 @@ def main() -> None:
     threading.Thread(target=_listen, args=(inbox,), daemon=True).start()
     parent = os.getppid()
     quieten()
+    lighten()
     import mlflow.tracking.client  # noqa: F401 - the longest part, so while the parent is still composing
 
     settings = inbox.get()

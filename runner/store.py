@@ -19,6 +19,7 @@ import math
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ def fetch(run_id: str, uri: str) -> Path:
         if getattr(error, "error_code", None) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         raise FileNotFoundError(f"There is no run {run_id} in {public(uri)}.") from None
-    if (own := _own_directory(run)) is not None:
+    if (own := _own_directory(run.data.tags)) is not None:
         return own
     directory = Path(tempfile.mkdtemp(prefix="runner-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
@@ -199,21 +200,27 @@ class Store:
         From their journals, which may have more to tell than the store knows; where the directory is gone, as killed.
         Left alone are the directories in ``leave``, runs of live processes and of other machines.
         """
-        host, here = socket.gethostname(), set(leave)
-        query = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{host}'"
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        buried, journals = [], {}
-        for run in self.client.search_runs(experiments, query, max_results=1000) if experiments else ():
-            directory = _own_directory(run)
+        here, buried, journals = set(leave), [], {}
+        for run_id, tags in self._running(socket.gethostname()).items():
+            directory = _own_directory(tags)
             if directory is not None:
                 if directory not in here and not journal.writing(directory):
-                    journals[directory] = run.info.run_id
-            elif not _is_alive(run.data.tags.get(PID, "")):
-                self.client.set_tag(run.info.run_id, "status", "killed")
-                self.client.set_terminated(run.info.run_id, "KILLED")
-                buried.append(run.info.run_id)
+                    journals[directory] = run_id
+            elif not _is_alive(tags.get(PID, "")):
+                self.client.set_tag(run_id, "status", "killed")
+                self.client.set_terminated(run_id, "KILLED")
+                buried.append(run_id)
         outcome = self.push_all(journals, closing=True)
         return buried + [journals[path] for path, state in outcome.items() if isinstance(state, State) and state.done]
+
+    def _running(self, host: str) -> dict[str, Mapping[str, str]]:
+        """The tags of the runs which, the store believes, are going on on this machine, by run id."""
+        if self.tables is not None:
+            return self.tables.running(host)
+        query = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{host}'"
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        runs = self.client.search_runs(experiments, query, max_results=1000) if experiments else ()
+        return {run.info.run_id: run.data.tags for run in runs}
 
     def records(self, run: Any) -> Iterator[journal.Record]:
         """A journal made of what the store has of a run (an mlflow `Run`), in the journal's own words."""
@@ -420,6 +427,16 @@ def quieten() -> None:
         os.environ.setdefault(name, value)
 
 
+def lighten() -> None:
+    """Have mlflow, which is imported after this, leave out a third of what it imports.
+
+    For a process that does nothing but tracking. mlflow takes these for its data set types and does without where
+    they are not installed (as its own mlflow-skinny).
+    """
+    for name in ("numpy", "pandas", "pyarrow"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
 def is_final(error: Exception) -> bool:
     """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
     ours = (TrackingError, journal.JournalError, FileNotFoundError, LookupError, TypeError, ValueError)
@@ -439,11 +456,11 @@ def _first_tags(task: Task) -> Mapping[str, str]:
     return {"status": "running", UID: task.state.uid, DIRECTORY: str(task.directory)[:8000]}
 
 
-def _own_directory(run: Any) -> Path | None:
-    """The directory of a run of the store (an mlflow `Run`), if it is there and still holds that run."""
-    directory = Path(run.data.tags.get(DIRECTORY) or os.devnull)
+def _own_directory(tags: Mapping[str, str]) -> Path | None:
+    """The directory of the run with these tags, if it is there and still holds that run."""
+    directory = Path(tags.get(DIRECTORY) or os.devnull)
     with contextlib.suppress(journal.JournalError):
-        if journal.first(directory)["uid"] == run.data.tags.get(UID):
+        if journal.first(directory)["uid"] == tags.get(UID):
             return directory
     return None
 

@@ -237,4 +237,7 @@ def _short(path: Path) -> str:
 
 
 if __name__ == "__main__":
+    from runner.store import lighten
+
+    lighten()
     sys.exit(main())

@@ -106,9 +106,9 @@ def test_a_sweep_runs_every_job_in_a_directory_of_its_own(tmp_path: Path) -> Non
     done = command(tmp_path, "-m", "dataset=xor", "init=normal,he_normal", "seed=range(3)", "tracking=none")
     assert done.returncode == 0, done.stderr
     assert "6 runs in multirun" in done.stdout
-    assert "init=he_normal seed=2" in done.stdout
+    assert re.search(r"^init=he_normal +3 ", done.stdout, re.MULTILINE), "the three seeds of a setting stand in one line"
     (sweep,) = tmp_path.glob("multirun/*/*")
-    assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == list("012345")
+    assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == [*"012345", "summary"]
     overrides = (sweep / "5" / ".hydra" / "overrides.yaml").read_text().split()
     assert overrides == ["-", "dataset=xor", "-", "init=he_normal", "-", "seed=2", "-", "tracking=none"]
 
@@ -162,6 +162,15 @@ def test_a_directory_that_holds_a_run_is_not_written_over(tmp_path: Path) -> Non
     assert again.returncode == 2
     assert "hydra.run.dir=here holds a run already" in again.stderr
     assert (tmp_path / "here" / "journal.jsonl").read_bytes() == before
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for arguments in (("hydra.run.dir=file/here",), ("-m", "seed=1,2", "hydra.sweep.dir=file/there")):
+        done = command(tmp_path, "dataset=xor", "tracking=none", *arguments)
+        assert done.returncode == 2
+        assert f"{arguments[-1]}: it cannot be made" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_presets_leftovers_are_named_in_one_line(tmp_path: Path) -> None:
@@ -247,6 +256,10 @@ def test_everything_that_the_contract_names_is_in_the_store(tracked: Path) -> No
     )
     assert done.returncode == 0, done.stderr
     runs = json.loads(done.stdout.splitlines()[-1])
+    (summarised,) = [run for run in runs if "sweep_summary" in run["tags"]]
+    assert summarised["metrics"]["runs/finished"] == 4
+    assert {"leaderboard.csv", "leaderboard_by_setting.csv"} <= set(summarised["artifacts"])
+    runs.remove(summarised)
     assert len(runs) == 6
     plain = next(run for run in runs if run["tags"]["seed"] == "7")
     assert plain["status"] == "FINISHED"

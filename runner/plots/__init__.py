@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from datasets import Dataset
-from runner import journal, trace
+from runner import trace
 from runner.experiment import build_plain
 from runner.plots.answers import boundary, table
 from runner.plots.curves import cost, layers
 from runner.plots.images import images
-from runner.plots.style import DPI, said, styled
+from runner.plots.style import said, styled
 from runner.resume import stored_config
 from runner.schema import ConfigError
 from runner.trace import Trace
@@ -77,7 +78,8 @@ def save(figure: Figure, path: Path) -> Path:
         # Names in the data may be in any script; a letter without a glyph is drawn as a box.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         held = io.BytesIO()
-        figure.savefig(held, format="png", dpi=DPI, metadata={"Software": None})
+        # Not savefig: it would lay out and draw everything twice.
+        FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(held.getvalue())
     return path
@@ -95,4 +97,4 @@ def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
     return experiment.dataset, ""
 
 
-__all__ = ["FOLDER", "NAMES", "Drawn", "Figure", "draw", "draw_run", "figures", "journal", "save"]
+__all__ = ["FOLDER", "NAMES", "Drawn", "Figure", "draw", "draw_run", "figures", "save"]

@@ -25,6 +25,7 @@ from runner.plots.style import (
 )
 from runner.trace import Trace
 
+PARTS = {"train": "training rows", "validation": "held out to choose", "test": "test rows"}
 MARKERS = {"train": "o", "validation": "s", "test": "^"}
 MOST_POINTS = 2_000  # of a part of the data
 MOST_ROWS, MOST_COLUMNS = 32, 8  # of a table
@@ -50,13 +51,12 @@ class Answers(NamedTuple):
 
 def answers(run: Trace, dataset: Dataset, part: str, most: int | None = None) -> Answers:
     """What the network says to the rows of a part of the data, or to `most` of them, evenly spread."""
-    X, y = dataset.parts[part]
-    if most is not None and len(X) > most:
-        chosen = np.linspace(0, len(X) - 1, most).astype(int)
-        X, y = X[chosen], y[chosen]
-    X = in_units(X, dataset)
+    rows = dataset.parts[part]
+    n = len(rows.X)
+    chosen = slice(None) if most is None or n <= most else np.linspace(0, n - 1, most).astype(int)
+    X = in_units(rows.X[chosen], dataset)
     A = outputs(run, X)
-    return Answers(X, y, A, said_class(run, A))
+    return Answers(X, rows.y[chosen], A, said_class(run, A))
 
 
 def in_units(X: Array, dataset: Dataset) -> Array:
@@ -94,7 +94,7 @@ def second_class_words(run: Trace) -> str:
     """What `second_class` is: a probability, if the network was trained to give one."""
     second = named(run.network["classes"][1])
     if run.network["output"] in PROBABILITIES and run.network["loss"].startswith("cross_entropy"):
-        return f"probability of {second}"
+        return f"probability of class {second}"
     labels = run.network["labels"]
     if not labels or labels == [0, 1]:
         return f"output (1 stands for {second})"
@@ -133,24 +133,22 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
     """Two classes: how sure; more: which wins; a regression: how much."""
     side, classes = len(x), run.network["classes"]
     if classes is None:
-        levels = np.linspace(targets.min(), targets.max() or 1.0, 3)
-        shading = axes.pcolormesh(
-            x, y, A.reshape(side, side), cmap="cividis", vmin=levels[0], vmax=levels[-1], shading="nearest"
-        )
+        scale: dict[str, Any] = {"cmap": "cividis", "vmin": targets.min(), "vmax": targets.max()}
+        shading = axes.pcolormesh(x, y, A.reshape(side, side), shading="nearest", gid="shading", **scale)
         figure.colorbar(shading, ax=axes, label="output; the points' colour is their target", shrink=0.8)
         return []
-    edge = {"colors": INK, "linewidths": 1.3}
+    edge: dict[str, Any] = {"colors": INK, "linewidths": 1.3}
     colours = class_colours(len(classes))
     if len(classes) == 2:
         field = np.clip(second_class(run, A).reshape(side, side), 0, 1)
-        ramp = [lightened(colours[0], 0.1), (0.97, 0.97, 0.97), lightened(colours[1], 0.1)]
+        ramp = [lightened(colours[0], 0.4), (0.97, 0.97, 0.97), lightened(colours[1], 0.4)]
         steps = ListedColormap(LinearSegmentedColormap.from_list("two", ramp)(np.linspace(0, 1, 20)))
         shading = axes.pcolormesh(x, y, field, cmap=steps, vmin=0, vmax=1, shading="nearest", gid="shading")
         bar = figure.colorbar(
             shading, ax=axes, label=second_class_words(run), shrink=0.8, ticks=[0, 0.25, 0.5, 0.75, 1]
         )
-        bar.outline.set_visible(False)  # type: ignore[operator]
-        if np.nanmin(field) < 0.5 < np.nanmax(field):
+        bar.outline.set_visible(False)
+        if (field < 0.5).any() and (field > 0.5).any():
             axes.contour(x, y, field, [0.5], **edge)
             bar.ax.axhline(0.5, color=INK, lw=1.3)
         return []
@@ -158,7 +156,7 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
     pale = ListedColormap([lightened(colour, 0.55) for colour in colours])
     axes.pcolormesh(x, y, winner, cmap=pale, vmin=-0.5, vmax=len(classes) - 0.5, shading="nearest", gid="shading")
     for margin in _margins(run, A, len(classes)):
-        if np.nanmin(margin) < 0 < np.nanmax(margin):
+        if (margin < 0).any() and (margin > 0).any():
             axes.contour(x, y, margin.reshape(side, side), [0.0], **edge)
     return []
 
@@ -176,37 +174,40 @@ def _margins(run: Trace, A: Array, k: int) -> list[Array]:
 def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers]) -> list[Line2D]:
     """The rows as points, with what each of them means."""
     n = sum(len(part.X) for part in parts.values())
-    size = 90 if n <= 20 else 22 if n <= 800 else 13
+    size = 90 if n <= 20 else 25 if n <= 800 else 13
     classes, handles = run.network["classes"], []
     colours = class_colours(len(classes)) if classes else []
     mark: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markeredgewidth": 0.7, "ls": "", "ms": 6}
-    for index, colour in enumerate(colours if len(colours) <= len(CLASSES) else []):
-        handles.append(Line2D([], [], **{**mark, "color": colour}, marker="o", label=f"class {named(classes[index])}"))
+    for index in range(len(colours)) if len(colours) <= len(CLASSES) else (0, len(colours) - 1):
+        label = f"class {named(classes[index])}"
+        handles.append(Line2D([], [], **{**mark, "color": colours[index]}, marker="o", label=label))
     wrong = np.concatenate([part.X[part.wrong] for part in parts.values()]) if classes else np.empty((0, 2))
     for name, part in parts.items():
         how: dict[str, Any] = {"marker": MARKERS[name], "edgecolors": INK, "linewidths": 0.5, "gid": name}
         if classes:
-            axes.scatter(*part.X.T, s=size, c=[colours[label] for label in part.y], **how)
+            axes.scatter(part.X[:, 0], part.X[:, 1], s=size, c=[colours[label] for label in part.y], **how)
         else:
-            limits = parts["train"].y.min(), parts["train"].y.max()
-            axes.scatter(*part.X.T, s=size, c=part.y, cmap="cividis", vmin=limits[0], vmax=limits[1], **how)
+            scale = {"cmap": "cividis", "vmin": parts["train"].y.min(), "vmax": parts["train"].y.max()}
+            axes.scatter(part.X[:, 0], part.X[:, 1], s=size, c=part.y, **scale, **how)
         total = len(dataset.parts[name].X)
         shown = f"{total:,}" if len(part.X) == total else f"{len(part.X):,} of {total:,}"
         if len(parts) > 1 or len(part.X) < total:
-            handles.append(Line2D([], [], **mark, marker=MARKERS[name], label=f"{name} rows ({shown})"))
+            handles.append(Line2D([], [], **mark, marker=MARKERS[name], label=f"{PARTS[name]} ({shown})"))
     if len(wrong):
-        axes.scatter(*wrong.T, s=size * 3.6, facecolors="none", edgecolors=INK, linewidths=1.1, gid="wrong")
+        ring = {"facecolors": "none", "edgecolors": INK, "linewidths": 1.1 if n <= 800 else 0.8, "gid": "wrong"}
+        axes.scatter(wrong[:, 0], wrong[:, 1], s=size * 3.6, **ring)
+        shown = "" if n == sum(len(rows.X) for rows in dataset.parts.values()) else " of those shown"
         ring = {**mark, "color": "none", "markeredgewidth": 1.1, "ms": 10}
-        handles.append(Line2D([], [], **ring, marker="o", label=f"answered wrong ({len(wrong):,})"))
+        handles.append(Line2D([], [], **ring, marker="o", label=f"answered wrong ({len(wrong):,}{shown})"))
     return handles
 
 
 def tabular(dataset: Dataset) -> bool:
     """Whether a table can hold all there is: few rows, and one input or a few that take two values."""
+    if sum(len(rows.X) for rows in dataset.parts.values()) > MOST_ROWS or dataset.n_features > MOST_COLUMNS:
+        return False
     X = np.concatenate([rows.X for rows in dataset.parts.values()])
-    binary = all(len(np.unique(column)) <= 2 for column in X.T)
-    few = len(X) <= MOST_ROWS and X.shape[1] <= MOST_COLUMNS
-    return dataset.classes is not None and few and (binary or X.shape[1] == 1)
+    return dataset.n_features == 1 or all(len(np.unique(column)) <= 2 for column in X.T)
 
 
 def table(run: Trace, dataset: Dataset) -> Figure | None:

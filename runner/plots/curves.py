@@ -1,7 +1,7 @@
 """The pictures of what was logged as training went: costs and accuracies, and every layer's norms."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ UNITS = {
     "mean_squared_error": "mean squared error",
     "half_squared_error": "half squared error",
 }
+MEANING = {"mean_squared_error": "the labels' variance", "half_squared_error": "half the labels' variance"}
 SATURATING = ("tanh", "sigmoid")
 SATURATED = 5.0  # tanh' and sigmoid' are below 0.0002 and 0.007 beyond
 USUAL_RATIO = 1e-3
@@ -55,7 +56,7 @@ def _costs(axes: Axes, run: Trace, sets: list[str]) -> None:
     for name in sets:
         column = run[f"{name}/cost"]
         marker = "o" if np.isfinite(column).sum() < 3 else ""
-        axes.plot(run.steps, finite(column), DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/cost")
+        axes.plot(run.steps, finite(column), ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/cost")
     for gid, value, dash, colour in _lines(run):
         if value > 0 or axes.get_yscale() == "linear":
             axes.axhline(value, ls=dash, color=colour, lw=1.1, gid=gid, zorder=1.5)
@@ -86,9 +87,10 @@ def _mark_nonfinite(axes: Axes, run: Trace, metrics: list[str]) -> None:
     for row, metric in enumerate(metrics):
         bad = run.steps[~np.isfinite(run[metric])]
         if len(bad):
-            height, colour = np.full(len(bad), 0.97 - 0.05 * row), SETS[metric.split("/")[0]]
+            height, colour = np.full(len(bad), 1 - 0.06 * row), SETS[metric.split("/")[0]]
             across = axes.get_xaxis_transform()
-            axes.plot(bad, height, "x", ms=7, mew=2, color=colour, transform=across, gid=f"{metric}/nonfinite")
+            cross: dict[str, Any] = {"ms": 7, "mew": 2, "color": colour, "transform": across, "clip_on": False}
+            axes.plot(bad, height, "x", **cross, gid=f"{metric}/nonfinite")
 
 
 def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
@@ -98,8 +100,8 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
     for name in sets:
         column = finite(run[f"{name}/accuracy"]) * scale
         marker = "o" if np.isfinite(column).sum() < 3 else ""
-        axes.plot(run.steps, column, DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/accuracy")
-        lowest = min(lowest, float(np.nanmin(column, initial=0)))
+        axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/accuracy")
+        lowest = min([lowest, *column[np.isfinite(column)].tolist()])
     target = said(run)["target"]
     if target["metric"].endswith("/accuracy"):
         axes.axhline(target["value"] * scale, ls="-.", color=INK, lw=1.1, gid="target")
@@ -131,7 +133,7 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
         handles.append(Line2D([], [], color=SETS[name], ls=DASHES[name], label=text))
     entropy = run.network["loss"].startswith("cross_entropy")
     meaning = {
-        "constant": "the labels' entropy" if entropy else "the labels' variance",
+        "constant": MEANING.get(run.network["loss"], "the labels' entropy"),
         "target": f"target for {summary['target']['metric']}",
         "best": f"best {_watched(run)}",
     }
@@ -139,12 +141,12 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
     for gid, value, dash, colour in _lines(run):
         text = f"{meaning[gid]}: {value:.4g}{unit}"
         if gid == "constant":
-            text += "\nthe least that an answer without looking costs"
+            text += "\nwhat the best constant answer costs"
         handles.append(Line2D([], [], color=colour, ls=dash, lw=1.1, label=text))
     target = summary["target"]
     if target["metric"].endswith("/accuracy"):
-        value = percent(target["value"]) if run.network["classes"] is not None else f"{target['value']:g}"
-        handles.append(Line2D([], [], color=INK, ls="-.", lw=1.1, label=f"{meaning['target']}: {value}"))
+        goal = percent(target["value"]) if run.network["classes"] is not None else f"{target['value']:g}"
+        handles.append(Line2D([], [], color=INK, ls="-.", lw=1.1, label=f"{meaning['target']}: {goal}"))
     if run.nonfinite is not None:
         handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
         handles.append(Line2D([], [], color=INK, ls="", marker="x", ms=7, mew=2, label="a cost that is not finite"))
@@ -211,7 +213,7 @@ def layers(run: Trace, dataset: Dataset | None) -> Figure | None:
         handles.append(Line2D([], [], color=INK, ls="", marker="v", ms=6, label="exactly 0"))
     if run.nonfinite is not None:
         handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
-    figure.legend(handles=handles, loc="outside lower left", ncols=4)
+    figure.legend(handles=handles, loc="outside lower left", ncols=5, columnspacing=1.6)
     return figure
 
 
@@ -224,7 +226,15 @@ def _norms(axes: Axes, run: Trace, kind: str, depth: int) -> None:
         marker = "o" if np.isfinite(kept).sum() < 3 else ""
         drawn |= bool((kept > 0).any())
         with_zeros_out = np.where(kept > 0, kept, np.nan)
-        axes.plot(run.steps, with_zeros_out, color=colour, marker=marker, ms=4, gid=f"{kind}/layer_{layer}")
+        axes.plot(
+            run.steps,
+            with_zeros_out,
+            color=colour,
+            marker=marker,
+            ms=4,
+            lw=1.7 if depth <= 4 else 1.2,
+            gid=f"{kind}/layer_{layer}",
+        )
         zero = run.steps[kept == 0]
         if len(zero):
             height = np.full(len(zero), 0.02 + 0.04 * (layer - 1) % 0.5)
@@ -245,7 +255,8 @@ def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
     name = run.network["activation"]
     kind = "saturated" if name in SATURATING else "dead"
     absent = _why_no_units(run, dataset)
-    axes.set_title(f"{kind} units at the end" if len(run.network["widths"]) > 2 else "hidden units")
+    rule = f"|Z| > {SATURATED:g} on most training rows" if kind == "saturated" else "A ≤ 0 on every training row"
+    axes.set_title(f"{kind} units at the end: {rule}" if not absent else "hidden units at the end")
     if absent or dataset is None:
         axes.grid(False)
         axes.set_xticks([])
@@ -255,13 +266,13 @@ def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
     found = units(run, dataset)
     numbers = range(1, len(found) + 1)
     shares = [100 * unit.bad / unit.width for unit in found]
-    bars = axes.bar(numbers, shares, color=layer_colours(len(found) + 1)[: len(found)], width=0.6)
+    bars = axes.bar(
+        numbers, shares, color=layer_colours(len(found) + 1)[: len(found)], width=min(0.6, 0.2 * len(found))
+    )
     if len(found) <= 10:
         axes.bar_label(bars, [f"{unit.bad} of {unit.width}" for unit in found], padding=3)
         axes.set_xticks(numbers)
-    rows = f"{len(dataset.train.X):,} training rows"
-    rule = f"|Z| > {SATURATED:g} on more than half" if kind == "saturated" else "A ≤ 0 on all"
-    axes.set_xlabel(f"hidden layer ({rule} of the {rows})")
+    axes.set_xlabel("hidden layer")
     axes.set_ylabel("units of the layer (%)")
     axes.set_xlim(0.4, len(found) + 0.6)
     axes.set_ylim(0, 112)
@@ -300,9 +311,9 @@ def log_ticks(axes: Axes) -> None:
         low, high = low / 1.05, high * 1.05
         axes.set_ylim(low, high)
     decades = np.log10(high / low)
-    if decades > 2.5:
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        return
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if decades > 0.7 else MaxNLocator(5))
-    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.4g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if decades < 2.5:
+        steps = (1, 2, 5) if decades > 0.9 else (1, 1.5, 2, 3, 4, 5, 7)
+        axes.yaxis.set_major_locator(LogLocator(subs=steps) if decades > 0.35 else MaxNLocator(5))
+        axes.yaxis.set_minor_locator(NullLocator())

@@ -12,6 +12,8 @@ from runner.trace import Trace
 
 WRONG, WRONG_IN_ROW = 12, 6
 UNITS, UNITS_IN_ROW = 24, 8
+WIDTH, GAP = 9.72, 0.08  # inches of all pictures side by side; between two of them, as a share of one
+CAPTION = 0.32, 0.2  # below a picture, as a share of it
 
 
 def images(run: Trace, dataset: Dataset) -> Figure | None:
@@ -30,11 +32,15 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
     if len(units) > UNITS:
         units = np.sort(np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:UNITS])
     rows = -(-len(chosen) // WRONG_IN_ROW), -(-len(units) // UNITS_IN_ROW)
-    heights = 0.45 + rows[0] * 2.0, 0.45 + rows[1] * 1.42
-    total = 0.85 + sum(heights)
+    ratio = min(dataset.image_shape[0] / dataset.image_shape[1], 3.0)
+    heights = tuple(
+        0.36 + row * ratio * (1 + text) * WIDTH / (columns * (1 + GAP))
+        for row, columns, text in zip(rows, (WRONG_IN_ROW, UNITS_IN_ROW), CAPTION, strict=True)
+    )
+    total = 0.72 + sum(heights)
     figure = page(run, 10, total, arranged=False)
     top, below = (
-        figure.add_axes((0.014, (bottom + 0.05) / total, 0.972, (height - 0.45) / total))
+        figure.add_axes((0.014, bottom / total, WIDTH / 10, (height - 0.36) / total))
         for bottom, height in ((heights[1], heights[0]), (0, heights[1]))
     )
     wrong = int(found.wrong.sum())
@@ -45,11 +51,17 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
     scale = 255.0 if found.X.max() > 1 else 1.0
     pictures = np.clip(found.X[chosen] / scale, 0, 1).reshape(-1, *dataset.image_shape)
     captions = [caption(run, found, row) for row in chosen]
-    _mosaic(top, [shown(picture) for picture in pictures], captions, WRONG_IN_ROW, 0.30)
+    _mosaic(top, [shown(picture) for picture in pictures], captions, WRONG_IN_ROW, CAPTION[0])
     some = "" if len(units) == W.shape[1] else f", the {len(units)} largest of {W.shape[1]:,} units"
-    below.set_title(f"first-layer weights as pictures, grey is 0, each scaled by its largest{some}")
+    below.set_title(f"first-layer weights as pictures, grey is 0, full colour the number below{some}")
     pictures = [weight_picture(W[:, unit], dataset.image_shape) for unit in units]
-    _mosaic(below, pictures, [f"unit {unit + 1}  max |w| {np.abs(W[:, unit]).max():.2g}" for unit in units], 8, 0.2)
+    _mosaic(
+        below,
+        pictures,
+        [f"unit {unit + 1}: ±{np.abs(W[:, unit]).max():.2g}" for unit in units],
+        UNITS_IN_ROW,
+        CAPTION[1],
+    )
     return figure
 
 
@@ -87,7 +99,7 @@ def _mosaic(axes: Axes, pictures: list[Array], captions: list[str], columns: int
     """Pictures side by side, in rows of so many, each with its caption below in `text` of its height."""
     axes.axis("off")
     height, width = pictures[0].shape[:2]
-    tall, wide = 1 + text, 1.08
+    tall, wide = 1 + text, 1 + GAP
     for number, (picture, words) in enumerate(zip(pictures, captions, strict=True)):
         row, column = divmod(number, columns)
         left, top = column * wide * width, row * tall * height

@@ -25,7 +25,7 @@ from runner.trace import Trace
 DPI = 120
 INK, GREY = "#1a1a1a", "#666666"
 SETS = {"train": "#0072B2", "val": "#CC79A7", "test": "#D55E00"}
-DASHES = {"train": "-", "val": "-.", "test": "--"}
+DASHES: dict[str, Any] = {"train": "-", "val": (0, (8, 1.5, 1.5, 1.5)), "test": (0, (4, 1.5))}
 CLASSES = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#4D4D4D")
 HEAD = 0.72  # inches above the axes: the headline and the line below it
 STYLE = {
@@ -73,13 +73,13 @@ def page(run: Trace, width: float, height: float, arranged: bool = True) -> Figu
 
     `arranged`: matplotlib finds room for the axes and their labels; else the caller says where they are.
     """
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), dpi=DPI)
     FigureCanvasAgg(figure)
     if arranged:
         rect = (0.005, 0.01, 0.985, 1 - HEAD / height - 0.01)
         figure.set_layout_engine("constrained", rect=rect, w_pad=0.08, h_pad=0.08)
     put(figure, headline(run), 0.30, fontsize=14, fontweight="bold", gid="headline")
-    put(figure, described(run), 0.54, fontsize=9, color=GREY, gid="description")
+    put(figure, described(run, int(width / 0.071)), 0.54, fontsize=9, color=GREY, gid="description")
     return figure
 
 
@@ -134,8 +134,8 @@ def divergence(run: Trace) -> str:
     return f"{array} of layer {layer} is not finite at step {step:,}"
 
 
-def described(run: Trace) -> str:
-    """The network, the target, and the run's name where it says more than that of the data."""
+def described(run: Trace, most: int) -> str:
+    """The network, the target, and the run's name where it says more than that of the data: `most` letters."""
     summary, network = said(run), run.network
     widths, target = network["widths"], summary["target"]
     shape = "-".join(str(width) for width in widths)
@@ -146,7 +146,7 @@ def described(run: Trace) -> str:
     words.append(f"target {target['metric']} {relation} {target['value']:.4g} {met}")
     if summary["name"] != summary["dataset"]["name"]:
         words.append(f"run {summary['name']}")
-    return plain("  ·  ".join(words), 118)
+    return plain(" · ".join(words), most)
 
 
 def last_of(run: Trace, metric: str) -> float | None:
@@ -188,7 +188,7 @@ def class_colours(k: int) -> list[tuple[float, float, float]]:
 
 def layer_colours(depth: int) -> list[tuple[float, float, float]]:
     """From dark, the first layer, to orange, the output layer: lightness alone tells their order."""
-    return [to_rgb(colour) for colour in matplotlib.colormaps["inferno"](np.linspace(0.08, 0.68, max(depth, 2)))]
+    return [to_rgb(colour) for colour in matplotlib.colormaps["plasma"](np.linspace(0, 0.63, max(depth, 2)))]
 
 
 def lightened(colour: Sequence[float], share: float) -> tuple[float, ...]:
