@@ -4,6 +4,7 @@ It composes and checks everything first (a mistake: exit 2, nothing written), ha
 directories and sweeps, and leaves with 0, or 1 where a run diverged or failed, or 130 after Ctrl-C.
 """
 
+import os
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -41,7 +42,10 @@ def task(config: DictConfig) -> float:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 diverged or failed, 2 wrong configuration, 130 interrupted."""
-    arguments: Namespace = get_args_parser().parse_args()
+    # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
+    arguments: Namespace = get_args_parser().parse_intermixed_args()
+    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    sys.argv[1:] = [*flags, *arguments.overrides]
     only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
     try:
         if only_hydra:
@@ -67,6 +71,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(session.INTERRUPTED)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _check(here: session.Session, arguments: Namespace) -> list[str]:

@@ -89,6 +89,15 @@ def test_the_headline_says_the_result(tmp_path: Path) -> None:
     assert headline(trace) == "xor: diverged - the cost is inf at step 275"
 
 
+@pytest.mark.parametrize("overrides", [["dataset.test_n=50"], ["architecture.hidden=[" + "6," * 30 + "6]"]])
+def test_no_line_above_a_picture_is_cut_off(overrides: list[str], tmp_path: Path) -> None:
+    run([*overrides, "training.iterations=1"], tmp_path)
+    _, figures = figures_of(tmp_path)
+    for figure in figures.values():
+        for line in figure.texts:
+            assert line.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_percentages_do_not_promise_too_much() -> None:
     assert [percent(share) for share in (0, 0.0001, 0.5, 0.9975, 0.99999, 1)] == [
         "0 %", "0.1 %", "50 %", "99.7 %", "99.9 %", "100 %",

@@ -27,6 +27,16 @@ class Layer(NamedTuple):
     b: Array
 
 
+class Affine(NamedTuple):
+    """One layer as a single matrix, for inputs with a column of ones: A W + b = [A 1] Wb.
+
+    `Wb` (K, fan_in + 1, fan_out) is W with b as its last row; `WT` (K, fan_out, fan_in) is W transposed.
+    """
+
+    Wb: Array
+    WT: Array
+
+
 class Span(NamedTuple):
     """Where one layer stands in a member's flat parameters: W in [start, bias), b in [bias, stop)."""
 
@@ -62,3 +72,12 @@ def layers_of(theta: Array, widths: tuple[int, ...]) -> list[Layer]:
         )
         for span, fan_in, fan_out in zip(spans(widths), widths[:-1], widths[1:], strict=True)
     ]
+
+
+def affine_of(theta: Array, widths: tuple[int, ...]) -> list[Affine]:
+    """The layers as one matrix each, views of the flat parameters `theta` (K, P): there b follows W."""
+    found = []
+    for span, fan_in, fan_out in zip(spans(widths), widths[:-1], widths[1:], strict=True):
+        Wb = theta[:, span.start : span.stop].reshape(len(theta), fan_in + 1, fan_out)
+        found.append(Affine(Wb, Wb[:, :-1].swapaxes(1, 2)))
+    return found

@@ -97,8 +97,8 @@ def second_class_words(run: Trace) -> str:
         return f"probability of class {second}"
     labels = run.network["labels"]
     if not labels or labels == [0, 1]:
-        return f"output (1 stands for {second})"
-    return f"output, as a share of the way to {second}"
+        return f"output (1 is class {second})"
+    return f"output, from class {named(run.network['classes'][0])} to {second}"
 
 
 def boundary(run: Trace, dataset: Dataset) -> Figure | None:
@@ -179,7 +179,7 @@ def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers])
     colours = class_colours(len(classes)) if classes else []
     mark: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markeredgewidth": 0.7, "ls": "", "ms": 6}
     for index in range(len(colours)) if len(colours) <= len(CLASSES) else (0, len(colours) - 1):
-        label = f"class {named(classes[index])}"
+        label = f"class {named(classes[index])}" + f", of {len(colours)}" * (len(colours) > len(CLASSES))
         handles.append(Line2D([], [], **{**mark, "color": colours[index]}, marker="o", label=label))
     wrong = np.concatenate([part.X[part.wrong] for part in parts.values()]) if classes else np.empty((0, 2))
     for name, part in parts.items():
@@ -194,8 +194,11 @@ def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers])
         if len(parts) > 1 or len(part.X) < total:
             handles.append(Line2D([], [], **mark, marker=MARKERS[name], label=f"{PARTS[name]} ({shown})"))
     if len(wrong):
-        ring = {"facecolors": "none", "edgecolors": INK, "linewidths": 1.1 if n <= 800 else 0.8, "gid": "wrong"}
-        axes.scatter(wrong[:, 0], wrong[:, 1], s=size * 3.6, **ring)
+        width = 1.1 if n <= 800 else 0.8
+        rings = axes.scatter(
+            wrong[:, 0], wrong[:, 1], s=size * 3.6, facecolors="none", edgecolors=INK, linewidths=width
+        )
+        rings.set_gid("wrong")
         shown = "" if n == sum(len(rows.X) for rows in dataset.parts.values()) else " of those shown"
         ring = {**mark, "color": "none", "markeredgewidth": 1.1, "ms": 10}
         handles.append(Line2D([], [], **ring, marker="o", label=f"answered wrong ({len(wrong):,}{shown})"))

@@ -24,6 +24,7 @@ MEANING = {"mean_squared_error": "the labels' variance", "half_squared_error": "
 SATURATING = ("tanh", "sigmoid")
 SATURATED = 5.0  # tanh' and sigmoid' are below 0.0002 and 0.007 beyond
 USUAL_RATIO = 1e-3
+LARGEST = 1e250  # an axis has margins, which must be numbers too
 CHUNK = 1 << 22  # numbers in a layer at a time
 
 
@@ -34,7 +35,7 @@ def cost(run: Trace) -> Figure | None:
         return None
     figure = page(run, 10, 7.2)
     panels = figure.subplot_mosaic([["linear", "log"], ["accuracy", "key"]])
-    positive = any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
+    positive = said(run)["constant_predictor_cost"] > 0 or any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
     for scale in ("linear", "log"):
         axes = panels[scale]
         if scale == "log" and positive:
@@ -54,14 +55,14 @@ def cost(run: Trace) -> Figure | None:
 
 def _costs(axes: Axes, run: Trace, sets: list[str]) -> None:
     for name in sets:
-        column = run[f"{name}/cost"]
+        column = finite(run[f"{name}/cost"])
         marker = "o" if np.isfinite(column).sum() < 3 else ""
-        axes.plot(run.steps, finite(column), ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/cost")
+        axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/cost")
     for gid, value, dash, colour in _lines(run):
         if value > 0 or axes.get_yscale() == "linear":
             axes.axhline(value, ls=dash, color=colour, lw=1.1, gid=gid, zorder=1.5)
     _mark_nonfinite(axes, run, [f"{name}/cost" for name in sets])
-    iterations(axes)
+    iterations(axes, run)
 
 
 def _lines(run: Trace) -> Iterator[tuple[str, float, str, str]]:
@@ -85,7 +86,7 @@ def _mark_nonfinite(axes: Axes, run: Trace, metrics: list[str]) -> None:
     if run.nonfinite is not None:
         axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, ls="-", alpha=0.6, gid="first-nonfinite", zorder=1.5)
     for row, metric in enumerate(metrics):
-        bad = run.steps[~np.isfinite(run[metric])]
+        bad = run.steps[np.isnan(finite(run[metric]))]
         if len(bad):
             height, colour = np.full(len(bad), 1 - 0.06 * row), SETS[metric.split("/")[0]]
             across = axes.get_xaxis_transform()
@@ -114,7 +115,7 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
         axes.set_ylim(max(lowest, -1) - 0.02, 1.02)
         axes.set_ylabel("R²" + " (not shown below -1)" * (lowest < -1))
     axes.set_title("accuracy" if classes else "share of the variance explained, R²")
-    iterations(axes)
+    iterations(axes, run)
 
 
 def _key(run: Trace, sets: list[str]) -> list[Line2D]:
@@ -149,7 +150,11 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
         handles.append(Line2D([], [], color=INK, ls="-.", lw=1.1, label=f"{meaning['target']}: {goal}"))
     if run.nonfinite is not None:
         handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
-        handles.append(Line2D([], [], color=INK, ls="", marker="x", ms=7, mew=2, label="a cost that is not finite"))
+    costs = np.concatenate([run[f"{name}/cost"] for name in sets])
+    if np.isnan(finite(costs)).any():
+        beyond = f", or beyond {LARGEST:g}" if (np.isnan(finite(costs)) & np.isfinite(costs)).any() else ""
+        label = f"a cost that is not finite{beyond}"
+        handles.append(Line2D([], [], color=INK, ls="", marker="x", ms=7, mew=2, label=label))
     return handles
 
 
@@ -213,7 +218,8 @@ def layers(run: Trace, dataset: Dataset | None) -> Figure | None:
         handles.append(Line2D([], [], color=INK, ls="", marker="v", ms=6, label="exactly 0"))
     if run.nonfinite is not None:
         handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
-    figure.legend(handles=handles, loc="outside lower left", ncols=5, columnspacing=1.6)
+    columns = -(-len(handles) // -(-len(handles) // 5))
+    figure.legend(handles=handles, loc="outside lower left", ncols=columns, columnspacing=1.6)
     return figure
 
 
@@ -248,15 +254,17 @@ def _norms(axes: Axes, run: Trace, kind: str, depth: int) -> None:
         axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, alpha=0.6, gid="first-nonfinite", zorder=1.5)
     if drawn:
         log_ticks(axes)
-    iterations(axes)
+    else:
+        axes.yaxis.set_major_locator(NullLocator())
+        axes.yaxis.set_minor_locator(NullLocator())
+    iterations(axes, run)
 
 
 def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
     name = run.network["activation"]
     kind = "saturated" if name in SATURATING else "dead"
     absent = _why_no_units(run, dataset)
-    rule = f"|Z| > {SATURATED:g} on most training rows" if kind == "saturated" else "A ≤ 0 on every training row"
-    axes.set_title(f"{kind} units at the end: {rule}" if not absent else "hidden units at the end")
+    axes.set_title(f"{kind} units at the end" if not absent else "hidden units at the end")
     if absent or dataset is None:
         axes.grid(False)
         axes.set_xticks([])
@@ -272,7 +280,8 @@ def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
     if len(found) <= 10:
         axes.bar_label(bars, [f"{unit.bad} of {unit.width}" for unit in found], padding=3)
         axes.set_xticks(numbers)
-    axes.set_xlabel("hidden layer")
+    rule = f"|Z| > {SATURATED:g} on most training rows" if kind == "saturated" else "A ≤ 0 on every training row"
+    axes.set_xlabel(f"hidden layer; {kind}: {rule}")
     axes.set_ylabel("units of the layer (%)")
     axes.set_xlim(0.4, len(found) + 0.6)
     axes.set_ylim(0, 112)
@@ -294,7 +303,7 @@ def _why_no_units(run: Trace, dataset: Dataset | None) -> str:
 
 def finite(column: Array) -> Array:
     """The values that can be drawn, NaN for the others: a curve has a gap there."""
-    return np.where(np.abs(column) < 1e300, column, np.nan)
+    return np.where(np.abs(column) < LARGEST, column, np.nan)
 
 
 def number(value: object) -> str:

@@ -36,6 +36,7 @@ STYLE = {
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
+    "axes.titlepad": 9,
     "axes.labelsize": 9.5,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
@@ -88,9 +89,10 @@ def put(figure: Figure, text: str, inches: float, **how: Any) -> None:
     width, height = figure.get_size_inches()
     line = figure.text(0.14 / width, 1 - inches / height, text, va="baseline", **how)
     line.set_in_layout(False)
-    wide = line.get_window_extent().width / figure.dpi
-    if wide > width - 0.28:
-        line.set_fontsize(line.get_fontsize() * (width - 0.28) / wide)
+    size = float(how["fontsize"])
+    while line.get_window_extent().x1 > (width - 0.14) * figure.dpi and size > 6:
+        size -= 0.25  # step by step: letters stand on whole pixels, so that their width is no multiple of their size
+        line.set_fontsize(size)
 
 
 def headline(run: Trace) -> str:
@@ -196,8 +198,11 @@ def lightened(colour: Sequence[float], share: float) -> tuple[float, ...]:
     return tuple(part + (1 - part) * share for part in colour)
 
 
-def iterations(axes: Axes) -> None:
-    """The x axis of everything that was logged as training went."""
+def iterations(axes: Axes, run: Trace) -> None:
+    """The x axis of everything that was logged as training went, the same in every panel."""
+    first, last = int(run.steps[0]), int(run.steps[-1])
+    margin = 0.04 * (last - first) or 0.5
+    axes.set_xlim(first - margin, last + margin)
     axes.set_xlabel("iterations")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))

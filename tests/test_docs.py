@@ -1,0 +1,82 @@
+"""README and docs: every command in them runs, and what they show is what is printed."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.experiment import compose
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"```(?:bash|console)\n(.*?)```", re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every `python -m runner...` line of the pages, without the prompt, `uv run` and comments."""
+    found = []
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text()):
+            for line in block.splitlines():
+                text = line.removeprefix("$ ").split("  #")[0].strip()
+                if "python -m runner" in text:
+                    found.append("python -m runner" + text.split("python -m runner", 1)[1])
+    return list(dict.fromkeys(found))
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, *shlex.split(command)[1:]]
+    if words[1:3] == ["-m", "runner"]:
+        words.append("tracking=none")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_the_pages_hold_commands() -> None:
+    assert len(commands()) >= 7
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
+    rows = "".join(f"{i},{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(40))
+    (tmp_path / "my.csv").write_text("a,b,label\n" + rows)
+    stored = re.search(r"outputs/\S+", command)
+    if stored:
+        run(f"python -m runner dataset=xor training.iterations=20 hydra.run.dir={stored[0]}", tmp_path)
+    done = run(command, tmp_path)
+    expected = {"optimizer=adan": 2, "resume=": 2}  # the mistake that README shows; a finished run is not gone on with
+    wanted = next((code for part, code in expected.items() if part in command), 0)
+    assert done.returncode == wanted, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_preset_and_option_that_readme_names_is_there(data_files: dict[str, list[str]]) -> None:
+    text = (ROOT / "README.md").read_text()
+    presets = set(re.findall(r"experiment=(\w+/\w+)", text))
+    assert len(presets) >= 12
+    for preset in presets:
+        compose([f"experiment={preset}", *data_files.get(preset.split("/")[1], [])])
+    table = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)}
+    for group in ("dataset", "architecture", "schedule", "optimizer", "tracking", "fault"):
+        for option in sorted((ROOT / "conf" / group).glob("*.yaml")):
+            if option.stem != "none" or group == "tracking":
+                assert f"`{option.stem}`" in table[group], f"README does not name {group}={option.stem}"
+
+
+def steady(text: str) -> list[str]:
+    """Printed lines without what differs from run to run."""
+    text = re.sub(r"in \d+\.\d+ s", "in T s", text)
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    return [line for line in lines if not line.startswith(("in outputs", "mlflow ui"))]
+
+
+@pytest.mark.parametrize(("marker", "arguments"), [("uv run python -m runner\n", ""), ("optimizer=adan", None)])
+def test_what_readme_shows_is_what_is_printed(marker: str, arguments: str | None, tmp_path: Path) -> None:
+    block = next(block for block in BLOCK.findall((ROOT / "README.md").read_text()) if marker in block)
+    command, shown = block.split("\n", 1)
+    done = run("python -m runner" + command.split("python -m runner", 1)[1], tmp_path)
+    assert steady(done.stdout + done.stderr) == steady(shown)
