@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 @dataclass
 class GridConf:
     _target_: str = "hydra_plugins.stacked.GridSweeper"
+    params: dict[str, str] | None = None
 
 
 @dataclass
@@ -31,7 +32,13 @@ ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=Stacke
 
 
 class GridSweeper(Sweeper):
-    """Every combination of the swept values, handed to the launcher at once."""
+    """Every combination of the swept values, handed to the launcher at once.
+
+    `params` are what a preset sweeps over by itself; the door has put them before the command line's.
+    """
+
+    def __init__(self, params: dict[str, str] | None = None):
+        self.params = params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins

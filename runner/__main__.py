@@ -57,7 +57,7 @@ def main() -> None:
             others = [text for text in arguments.overrides if text not in resumed]
             screen.result(here.resume(Path(resumed[-1].partition("=")[2]), others))
             sys.exit(here.finish())
-        sys.argv += _check(here, arguments)
+        sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()
         if arguments.cfg:
             return
@@ -75,18 +75,22 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _check(here: session.Session, arguments: Namespace) -> list[str]:
-    """Check all there is before Hydra writes anything; returns the overrides that undo a preset's leftovers."""
+def _checked(here: session.Session, arguments: Namespace) -> list[str]:
+    """Check all there is before Hydra writes anything; returns the words that Hydra's main is to be called with."""
     overrides = list(arguments.overrides)
     tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    if arguments.multirun:
-        here.check(here.composer.expand(tasks))
-        _check_directory(overrides, "hydra.sweep.dir")
-        return []
-    experiment = here.experiment(tasks)
-    _check_directory(overrides, "hydra.run.dir")
-    assert experiment.composed is not None
-    return experiment.composed.extra
+    swept = here.composer.sweeping(overrides, arguments.multirun)
+    if swept is None:
+        experiment = here.experiment(tasks)
+        _check_directory(overrides, "hydra.run.dir")
+        assert experiment.composed is not None
+        return [*overrides, *experiment.composed.extra]
+    here.jobs = here.composer.expand([text for text in swept if text in tasks or text not in overrides])
+    here.check(here.jobs)
+    _check_directory(overrides, "hydra.sweep.dir")
+    multirun = [] if arguments.multirun else ["-m"]
+    ours = not any(text.startswith("hydra/sweeper=") for text in overrides)
+    return [*multirun, *(here.composer.for_hydra(overrides) if ours else overrides)]
 
 
 def _check_directory(overrides: list[str], key: str) -> None:

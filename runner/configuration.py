@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_module
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -59,6 +60,8 @@ class Composer:
             self._global: Any = copy.copy(GlobalHydra.instance().hydra)
             self.loader: Any = GlobalHydra.instance().config_loader()
             self._compose([])  # makes the loader read its sources, and the user's with them
+        # Where a yaml is looked up: the loader's own repository does not know the user's folder.
+        self.repository: Any = self.loader._parse_overrides_and_create_caching_repo("config", self.search)[1]
         self.groups = [str(group) for group in self.loader.list_groups("") if group != "hydra"]
         self._bases: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
 
@@ -76,6 +79,39 @@ class Composer:
             problems, good = self._all_mistakes(overrides)
             raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
         return Composed(config, hydra, [*overrides, *extra], extra, notes)
+
+    def sweeping(self, overrides: Sequence[str], asked: bool) -> list[str] | None:
+        """What is swept over, or None where this is a single run.
+
+        A sweep is `asked` for by -m, or by a preset (`hydra: {mode: MULTIRUN, sweeper: {params: {seed: range(5)}}}`),
+        whose own parameters come before those of the command line.
+        """
+        try:
+            hydra = self._compose([text for text in overrides if self._is_plain_choice(text)]).hydra
+        except COMPOSITION_ERRORS:
+            return list(overrides) if asked else None  # what is wrong is said when the jobs are composed
+        if not asked and str(hydra.mode) != "RunMode.MULTIRUN":
+            return None
+        given = {override.split("=")[0] for override in overrides}
+        own = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items() if key not in given]
+        return [*own, *overrides]
+
+    def for_hydra(self, overrides: Sequence[str]) -> list[str]:
+        """The overrides of a sweep that Hydra's own main must see: its own, and the choices of groups.
+
+        It composes them all at once, and a key of a swept group (optimizer=momentum,nesterov optimizer.momentum=0.5)
+        would be none to it.
+        """
+        return [
+            text for text in overrides if self._is_choice(text) or text.lstrip("+~").startswith(("hydra.", "hydra/"))
+        ]
+
+    def _is_plain_choice(self, override: str) -> bool:
+        try:
+            parsed = OverridesParser.create(config_loader=self.loader).parse_override(override)
+        except HydraException:
+            return False
+        return not self._is_value(parsed) and not parsed.is_sweep_override()
 
     def expand(self, overrides: Sequence[str]) -> list[list[str]]:
         """The jobs of a sweep, in Hydra's own grammar and order: the last list varies fastest.
@@ -170,8 +206,8 @@ class Composer:
 
     def _options(self, group: str) -> list[str]:
         """Every option of a group, those in folders (experiment=posts/xor) too."""
-        found = [str(option) for option in self.loader.get_group_options(group)]
-        for folder in self.loader.list_groups(group):
+        found = [str(option) for option in self.repository.get_group_options(group)]
+        for folder in self.repository.get_group_options(group, results_filter=ObjectType.GROUP):
             found += [f"{folder}/{option}" for option in self._options(f"{group}/{folder}")]
         return found
 
@@ -184,7 +220,7 @@ class Composer:
         preset = choices.get("experiment")
         if not preset:
             return [], []
-        source = self.loader.repository.load_config(f"experiment/{preset}")
+        source = self.repository.load_config(f"experiment/{preset}")
         made_for = {entry.group.lstrip("/"): entry.value for entry in source.defaults_list if entry.override}
         replaced = {group for group, option in made_for.items() if choices.get(group) != option}
         given = {override.split("=")[0].lstrip("+") for override in overrides} - set(self.groups)
@@ -204,7 +240,7 @@ class Composer:
         """The override that gives `key` the value it would have had without the preset."""
         group, _, name = key.partition(".")
         path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
-        source = self.loader.repository.load_config(path).config
+        source = self.repository.load_config(path).config
         return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
 
 

@@ -21,8 +21,9 @@ SUMMARY_DIR = "summary"
 
 
 def expand(arguments: Sequence[str]) -> list[list[str]]:
-    """The overrides of each job of a sweep."""
-    return session.current().composer.expand(arguments)
+    """The overrides of each job of a sweep, as the door has expanded and checked them."""
+    here = session.current()
+    return here.jobs or here.composer.expand(arguments)
 
 
 def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:

@@ -30,6 +30,7 @@ class Session:
         self.tracker: Tracker | None = None
         self.sweep: str | None = None
         self.index = Index()
+        self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
         self._checked: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:

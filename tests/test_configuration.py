@@ -135,6 +135,19 @@ def test_a_folder_of_the_users_own_options_stands_beside_ours(tmp_path: Path) ->
     assert Composer(str(tmp_path)).compose(["optimizer=mine"]).config.optimizer.lr == 0.7
 
 
+def test_a_preset_in_the_users_folder_has_its_leftovers_named_too(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    preset = "# @package _global_\ndefaults:\n  - override /optimizer: gd\noptimizer:\n  lr: 7.0\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(preset)
+    composer = Composer(str(tmp_path))
+    assert composer.compose(["experiment=mine"]).config.optimizer.lr == 7
+    found = composer.compose(["experiment=mine", "optimizer=momentum"])
+    assert found.config.optimizer.lr == 0.1
+    assert "optimizer.lr=7.0" in found.notes[0]
+    with pytest.raises(ConfigError, match="Did you mean 'mine'"):
+        composer.compose(["experiment=mime"])
+
+
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such directory"):
         Composer(str(tmp_path / "nowhere"))

@@ -106,11 +106,32 @@ def test_a_sweep_runs_every_job_in_a_directory_of_its_own(tmp_path: Path) -> Non
     done = command(tmp_path, "-m", "dataset=xor", "init=normal,he_normal", "seed=range(3)", "tracking=none")
     assert done.returncode == 0, done.stderr
     assert "6 runs in multirun" in done.stdout
-    assert re.search(r"^init=he_normal +3 ", done.stdout, re.MULTILINE), "the three seeds of a setting stand in one line"
+    # The three seeds of a setting stand in one line.
+    assert re.search(r"^init=he_normal +3 ", done.stdout, re.MULTILINE), done.stdout
     (sweep,) = tmp_path.glob("multirun/*/*")
     assert sorted(path.name for path in sweep.iterdir() if path.is_dir()) == [*"012345", "summary"]
     overrides = (sweep / "5" / ".hydra" / "overrides.yaml").read_text().split()
     assert overrides == ["-", "dataset=xor", "-", "init=he_normal", "-", "seed=2", "-", "tracking=none"]
+
+
+def test_a_key_of_a_swept_group_may_be_set_where_all_of_its_options_have_it(tmp_path: Path) -> None:
+    sweep = ("-m", "dataset=xor", "optimizer=momentum,nesterov", "tracking=none", "training.iterations=5")
+    done = command(tmp_path, *sweep, "optimizer.momentum=0.5")
+    assert done.returncode == 0, done.stderr
+    refused = command(tmp_path, *sweep[:2], "optimizer=momentum,gd", *sweep[3:], "optimizer.momentum=0.5")
+    assert refused.returncode == 2
+    assert "in 1 of 2 jobs, the first: dataset=xor optimizer=gd" in refused.stderr
+
+
+def test_a_preset_may_be_a_sweep(tmp_path: Path) -> None:
+    (tmp_path / "mine" / "experiment").mkdir(parents=True)
+    (tmp_path / "mine" / "experiment" / "rates.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /dataset: xor\n  - override /optimizer: gd\n"
+        "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      optimizer.lr: 0.1,1\n      seed: range(2)\n"
+    )
+    arguments = ("--config-dir", "mine", "experiment=rates", "tracking=none", "training.iterations=5")
+    assert "4 runs in multirun" in command(tmp_path, *arguments).stdout
+    assert "2 runs in multirun" in command(tmp_path, *arguments, "seed=7").stdout
 
 
 def test_hydras_own_sweeper_and_launcher_give_the_same_results(tmp_path: Path) -> None:
