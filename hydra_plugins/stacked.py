@@ -50,7 +50,9 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from runner import multirun
 
-        return [self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)]
+        returned = self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)
+        multirun.judge(returned)
+        return [returned]
 
 
 class StackedLauncher(Launcher):

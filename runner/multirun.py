@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from runner import leaderboard, screen, session
 from runner.configuration import Composed, hydra_node
 from runner.experiment import Experiment
 from runner.journal import Journal
-from runner.record import Result, short_name, write_config
+from runner.record import SUMMARY, Result, short_name, write_config
 from runner.sweep import Job, estimate, stacks
 
 SUMMARY_DIR = "summary"
@@ -72,6 +73,18 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in results]
+
+
+def judge(returned: Sequence[JobReturn]) -> None:
+    """Note which jobs failed, where another launcher than ours has run them (in processes of its own)."""
+    here = session.current()
+    if here.results:
+        return
+    for job in returned:
+        hydra_cfg: Any = job.hydra_cfg
+        summary = Path(hydra_cfg.hydra.runtime.output_dir) / SUMMARY if hydra_cfg else Path()
+        ended = json.loads(summary.read_text())["status"] if summary.is_file() else "error"
+        here.failed_elsewhere += ended in ("diverged", "error")
 
 
 def sweep_id(keys: Sequence[str]) -> str:

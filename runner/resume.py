@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from runner import journal
-from runner.experiment import Experiment, build_plain
+from runner.experiment import NOT_DECISIVE, Experiment, build_plain, compose
 from runner.record import CONFIG, Record, saved_checkpoint, write_config
 from runner.schema import ConfigError, suggest
 
@@ -58,6 +58,10 @@ def stored_config(directory: Path) -> dict[str, Any]:
         raise ConfigError([f"{directory} holds no run.{suggest(directory.as_posix(), near)}"])
     config = yaml.safe_load((directory / CONFIG).read_text())
     assert isinstance(config, dict)
+    missing = [key for key in NOT_DECISIVE if key not in config]
+    if missing:  # recorded by a version that did not have them; they decide nothing
+        now = compose().config
+        config |= {key: now[key] for key in missing if key in now}
     return config
 
 

@@ -29,6 +29,7 @@ class Session:
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
         self.sweep: str | None = None
+        self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
         self._checked: dict[tuple[str, ...], Experiment] = {}
@@ -104,7 +105,7 @@ class Session:
                 screen.console().print("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
-        return int(any(result.failed for result in self.results))
+        return int(self.failed_elsewhere > 0 or any(result.failed for result in self.results))
 
     def _wait(self, uri: str) -> None:
         assert self.tracker is not None

@@ -284,6 +284,21 @@ def test_a_run_that_failed_keeps_its_curves(tmp_path: Path) -> None:
     assert "no final weights were kept" in words(figures["layers"])
 
 
+def test_a_run_without_rows_has_no_pictures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runner.plots.__main__ import main
+
+    run(["dataset=xor", "training.iterations=3"], tmp_path)
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_text("".join(line for line in lines if '"kind":"row"' not in line))
+    (tmp_path / "weights.npz").unlink()
+    assert plots.draw(tmp_path) == []
+    monkeypatch.setattr(sys, "argv", ["runner.plots", str(tmp_path)])
+    main()
+    assert capsys.readouterr().err == f"{tmp_path}: nothing to draw, the run ended before its first row.\n"
+
+
 def test_what_a_resumed_run_has_outgrown_is_taken_away(tmp_path: Path) -> None:
     run(["dataset=xor", "training.iterations=3"], tmp_path)
     assert (tmp_path / "plots" / "table.png") in plots.draw(tmp_path)

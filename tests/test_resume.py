@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -179,6 +180,15 @@ def test_a_replay_names_the_first_difference(tmp_path: Path) -> None:
     difference = replay.compare(recorded, other, resumed=False)
     assert difference is not None
     assert difference.startswith("step 0, update_ratio/layer_1: recorded ")
+
+
+def test_a_run_recorded_before_a_key_that_decides_nothing_existed_is_still_read(tmp_path: Path) -> None:
+    trace.run(["dataset=xor", "training.iterations=1"], tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    kept = yaml.safe_load(path.read_text())
+    del kept["sweep"], kept["progress"]
+    path.write_text(yaml.safe_dump(kept))
+    assert resume.build_plain(resume.stored_config(tmp_path / "run")).progress is True
 
 
 def test_a_stored_interpolation_is_only_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

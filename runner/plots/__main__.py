@@ -24,7 +24,9 @@ def main() -> None:
         drawn = plots.draw_run(run)
         for path in drawn.paths:
             print(path)
-        if drawn.note:
+        if not drawn.paths:
+            print(f"{directory}: nothing to draw, the run ended before its first row.", file=sys.stderr)
+        elif drawn.note:
             print(f"{directory}: no pictures of the data and the answers. {drawn.note}", file=sys.stderr)
 
 

@@ -119,9 +119,9 @@ def boundary(run: Trace, dataset: Dataset) -> Figure | None:
     side = int(np.clip(np.sqrt(BUDGET / weights), COARSEST, FINEST))
     x, y = np.linspace(low[0], high[0], side), np.linspace(low[1], high[1], side)
     A = outputs(run, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
-    handles = _shade(figure, axes, run, x, y, A, parts["train"].y)
+    _shade(figure, axes, run, x, y, A, parts["train"].y)
     data_limits(axes, (low[0], low[1], high[0], high[1]))
-    handles += _points(axes, run, dataset, parts)
+    handles = _points(axes, run, dataset, parts)
     names = dataset.inputs or ("first input", "second input")
     axes.set_xlabel(plain(names[0]))
     axes.set_ylabel(plain(names[1]))
@@ -129,14 +129,14 @@ def boundary(run: Trace, dataset: Dataset) -> Figure | None:
     return figure
 
 
-def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array, targets: np.ndarray) -> list[Line2D]:
+def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array, targets: np.ndarray) -> None:
     """Two classes: how sure; more: which wins; a regression: how much."""
     side, classes = len(x), run.network["classes"]
     if classes is None:
         scale: dict[str, Any] = {"cmap": "cividis", "vmin": targets.min(), "vmax": targets.max()}
         shading = axes.pcolormesh(x, y, A.reshape(side, side), shading="nearest", gid="shading", **scale)
         figure.colorbar(shading, ax=axes, label="output; the points' colour is their target", shrink=0.8)
-        return []
+        return
     edge: dict[str, Any] = {"colors": INK, "linewidths": 1.3}
     colours = class_colours(len(classes))
     if len(classes) == 2:
@@ -151,14 +151,13 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
         if (field < 0.5).any() and (field > 0.5).any():
             axes.contour(x, y, field, [0.5], **edge)
             bar.ax.axhline(0.5, color=INK, lw=1.3)
-        return []
+        return
     winner = said_class(run, A).reshape(side, side)
     pale = ListedColormap([lightened(colour, 0.55) for colour in colours])
     axes.pcolormesh(x, y, winner, cmap=pale, vmin=-0.5, vmax=len(classes) - 0.5, shading="nearest", gid="shading")
     for margin in _margins(run, A, len(classes)):
         if (margin < 0).any() and (margin > 0).any():
             axes.contour(x, y, margin.reshape(side, side), [0.0], **edge)
-    return []
 
 
 def _margins(run: Trace, A: Array, k: int) -> list[Array]:

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from datasets import Dataset
+from runner.nn.losses import PROBABILITIES
 from runner.nn.types import Array
 from runner.plots.answers import Answers, answers, second_class
 from runner.plots.style import GREY, data_limits, named, page, percent
@@ -22,8 +23,7 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
         return None
     part = next(name for name in ("test", "validation", "train") if name in dataset.parts)
     found = answers(run, dataset, part)
-    doubt = 1 - truth(run, found)
-    order = np.argsort(-doubt, kind="stable")
+    order = np.argsort(speaks_for(run, found.A, found.y), kind="stable")
     chosen = order[found.wrong[order]][:WRONG]
     right = not len(chosen)
     chosen = order[:WRONG] if right else chosen
@@ -54,34 +54,28 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
     _mosaic(top, [shown(picture) for picture in pictures], captions, WRONG_IN_ROW, CAPTION[0])
     some = "" if len(units) == W.shape[1] else f", the {len(units)} largest of {W.shape[1]:,} units"
     below.set_title(f"first-layer weights as pictures, grey is 0, full colour the number below{some}")
-    pictures = [weight_picture(W[:, unit], dataset.image_shape) for unit in units]
-    _mosaic(
-        below,
-        pictures,
-        [f"unit {unit + 1}: ±{np.abs(W[:, unit]).max():.2g}" for unit in units],
-        UNITS_IN_ROW,
-        CAPTION[1],
-    )
+    weights = [weight_picture(W[:, unit], dataset.image_shape) for unit in units]
+    captions = [f"unit {unit + 1}: ±{np.abs(W[:, unit]).max():.2g}" for unit in units]
+    _mosaic(below, weights, captions, UNITS_IN_ROW, CAPTION[1])
     return figure
 
 
-def truth(run: Trace, found: Answers) -> Array:
-    """How much of the output (n,) speaks for each row's own class."""
-    if found.A.shape[1] > 1:
-        return found.A[np.arange(len(found.y)), found.y]
+def speaks_for(run: Trace, A: Array, classes: np.ndarray) -> Array:
+    """How much outputs A (n, outputs) speak for the `classes` (n,): their probability where there is one."""
+    if A.shape[1] > 1:
+        return A[np.arange(len(A)), classes]
     if len(run.network["classes"]) == 2:
-        second = second_class(run, found.A)
-        return np.where(found.y == 1, second, 1 - second)
-    return -np.abs(found.A[:, 0] - np.asarray(run.network["labels"])[found.y])
+        second = second_class(run, A)
+        return np.where(classes == 1, second, 1 - second)
+    return -np.abs(A[:, 0] - np.asarray(run.network["labels"])[classes])
 
 
 def caption(run: Trace, found: Answers, row: int) -> str:
     """What it is, and what the network says, with its probability."""
-    classes, said = run.network["classes"], int(found.said[row])
-    is_, says = named(classes[int(found.y[row])], 12), named(classes[said], 12)
-    one = Answers(*(column[row : row + 1] for column in (found.X, np.array([0] * row + [said]), found.A, found.said)))
-    one = one._replace(y=np.array([said]))
-    return f"is {is_}\nanswered {says}, {percent(float(np.clip(truth(run, one)[0], 0, 1)))}"
+    classes, A, said = run.network["classes"], found.A[row : row + 1], found.said[row : row + 1]
+    probable = run.network["output"] in PROBABILITIES and (A.shape[1] > 1 or len(classes) == 2)
+    how = percent(float(speaks_for(run, A, said)[0])) if probable else f"output {A[0].max():.3g}"
+    return f"is {named(classes[int(found.y[row])], 12)}\nanswered {named(classes[int(said[0])], 12)}, {how}"
 
 
 def shown(picture: Array) -> Array:

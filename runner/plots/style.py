@@ -103,7 +103,7 @@ def headline(run: Trace) -> str:
     if run.status == "diverged":
         return f"{name}: diverged - {divergence(run)}"
     if run.status == "error":
-        return f"{name}: stopped by an error " + (after if steps >= 0 else "before its first row")
+        return f"{name}: stopped by an error {after}"
     if run.status == "finished":
         return f"{name}: {right} {after}"
     return f"{name}: {run.status} {after}" + f", {right}" * bool(right)
