@@ -7,8 +7,9 @@ groups once and sets the values on copies, by Hydra's own function: the same con
 
 import copy
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from hydra import compose, initialize_config_module
@@ -58,7 +59,7 @@ class Composer:
         GlobalHydra.instance().clear()
         with initialize_config_module("conf", version_base="1.3"):
             self._global: Any = copy.copy(GlobalHydra.instance().hydra)
-            self.loader: Any = GlobalHydra.instance().config_loader()
+            self.loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
             self._compose([])  # makes the loader read its sources, and the user's with them
         # Where a yaml is looked up: the loader's own repository does not know the user's folder.
         self.repository: Any = self.loader._parse_overrides_and_create_caching_repo("config", self.search)[1]
@@ -135,7 +136,7 @@ class Composer:
 
     def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
         """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""
-        parsed: list[Override] = OverridesParser.create().parse_overrides(list(overrides))
+        parsed = [_parsed(text) for text in overrides]
         values = [override for override in parsed if self._is_value(override)]
         structure = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
         if structure not in self._bases:
@@ -242,6 +243,12 @@ class Composer:
         path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
         source = self.repository.load_config(path).config
         return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
+
+
+@lru_cache(maxsize=4096)
+def _parsed(override: str) -> Override:
+    """An override as Hydra's grammar has it; the jobs of a sweep share most of theirs."""
+    return OverridesParser.create().parse_overrides([override])[0]
 
 
 def hydra_node(composed: Composed, master: DictConfig, number: int) -> dict[str, Any]:

@@ -86,11 +86,12 @@ class Result:
         """Take in a row."""
         self.step = step
         self.last.update(values)
-        for key, value in values.items():
-            if key.endswith("/cost") and math.isfinite(value):
-                self.best[key] = min(self.best.get(key, math.inf), value)
-            elif key.endswith("/accuracy") and math.isfinite(value):
-                self.best[key] = max(self.best.get(key, -math.inf), value)
+        for name in self.experiment.recipe.sets:
+            cost, accuracy = f"{name}/cost", f"{name}/accuracy"
+            if math.isfinite(values[cost]):
+                self.best[cost] = min(self.best.get(cost, math.inf), values[cost])
+            if math.isfinite(values[accuracy]):
+                self.best[accuracy] = max(self.best.get(accuracy, -math.inf), values[accuracy])
         self.curve.append(values["train/cost"])
 
 
@@ -138,9 +139,10 @@ class Record:
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """One row of the trace; a value that is not defined at this row (NaN ratio of zero weights) is left out."""
-        kept = {
-            key: value for key, value in values.items() if not (key.startswith("update_ratio") and math.isnan(value))
-        }
+        kept = values
+        if any(value != value for value in values.values()):
+            undefined = {key for key, value in values.items() if value != value and key.startswith("update_ratio")}
+            kept = {key: value for key, value in values.items() if key not in undefined}
         self.journal.row(step, kept)
         if step > self.journal.last_step:
             self.result.remember(step, kept)

@@ -173,9 +173,9 @@ def _train(
 def _write(event: Event, records: Sequence[Record], progress: Callable[[Record], None]) -> None:
     match event:
         case Rows(step, members, values):
-            columns = {key: column.tolist() for key, column in values.items()}
-            for position, member in enumerate(members.tolist()):
-                records[member].row(step, {key: column[position] for key, column in columns.items()})
+            rows = zip(*(column.tolist() for column in values.values()), strict=True)
+            for member, row in zip(members.tolist(), rows, strict=True):
+                records[member].row(step, dict(zip(values, row, strict=True)))
                 progress(records[member])
         case Checkpoint():
             for position, member in enumerate(event.state.members.tolist()):
