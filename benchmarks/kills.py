@@ -1,8 +1,8 @@
 """kill -9 at random moments: `python benchmarks/kills.py [--moments 50] [--victim training|tracking] [--seed 0]`.
 
 Each moment starts the real command on one sqlite store, kills the training process (its tracking process goes on
-alone) or the tracking process (training goes on), and leaves the rest to a final `python -m runner.sync`. Then every row
-of every journal must be in the store, once, and no run RUNNING.
+alone) or the tracking process (training goes on), and leaves the rest to a final `python -m runner.sync`. Then every
+row of every journal must be in the store, once, and no run RUNNING.
 """
 
 import argparse

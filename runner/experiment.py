@@ -26,8 +26,9 @@ from runner.configuration import Composed, Composer
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules, scores
 from runner.nn.architectures import Architecture
 from runner.nn.types import PositiveCount
+from runner.recipe import Data, Plan, Recipe
 from runner.schema import ConfigError, options, show, suggest, validate
-from runner.stack import Data, Plan, Recipe, metric_keys
+from runner.stack import metric_keys
 
 MODULES = {
     "architecture": (architectures, "Architecture"),
@@ -43,6 +44,9 @@ NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 # The sources that decide what numbers come out.
 COMPUTING = (
     "runner/nn",
+    "runner/recipe.py",
+    "runner/shrink.py",
+    "runner/threads.py",
     "runner/stack.py",
     "runner/train.py",
     "runner/nonfinite.py",
@@ -151,6 +155,7 @@ def training(
     checkpoint_every: PositiveCount | None,
     patience: PositiveCount | None,
     target: dict[str, Any] | None,
+    shrink: bool,
 ) -> None:
     """`training.*`."""
 
@@ -512,7 +517,16 @@ def _plan(
         goal = Target(**section["target"])
         if goal.metric not in metrics:
             problems.append(_no_metric("training.target.metric", goal.metric, metrics))
-    plan = Plan(iterations, batch_size, log_every, section["checkpoint_every"], section["patience"], watched, mode)
+    plan = Plan(
+        iterations=iterations,
+        batch_size=batch_size,
+        log_every=log_every,
+        checkpoint_every=section["checkpoint_every"],
+        patience=section["patience"],
+        objective=watched,
+        mode=mode,
+        shrink=section["shrink"],
+    )
     return plan, goal, constant
 
 

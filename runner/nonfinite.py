@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.nn.network import backward, forward
-from runner.nn.types import Array, Layer
+from runner.nn.network import backward, forward, make_pass
+from runner.nn.types import Array, affine_of
 from runner.stack import Stack
 
 
@@ -28,35 +28,35 @@ class NonFinite(NamedTuple):
 
 def first_nonfinite(stack: Stack) -> NonFinite | None:
     """The first bad value of this step of a stack of one member, or None. Leaves the stack as it is."""
-    data, layers = stack.train, stack.layers
-    for index, layer in enumerate(layers, 1):
-        for name, array in (("W", layer.W), ("b", layer.b)):
+    rows, layers = stack.prepared.sets["train"], stack.layers
+    for index, Wb in enumerate(layers.Wb, 1):
+        for name, array in (("W", Wb[:, :-1]), ("b", Wb[:, -1])):
             if not _finite(array):
                 return NonFinite(stack.step, index, name, None)
-    whole = forward(stack.network, layers, data.X)
-    cost = stack.network.head.cost(whole.Z[-1], whole.A[-1], data.Y)
+    whole = forward(stack.network, layers, make_pass(stack.network.widths, rows.X1, 1))
+    cost = stack.network.head.cost(whole.Z[-1], whole.A[-1], rows.Y)
     gradient = next((found for found in _backward(stack) if not _finite(found[2])), None)
     bad_gradient = gradient[0] if gradient else None
-    for index, (Z, A) in enumerate(zip(whole.Z, whole.A[1:], strict=True), 1):
+    for index, (Z, A) in enumerate(zip(whole.Z, whole.A, strict=True), 1):
         for name, array in (("Z", Z), ("A", A)):
             if not _finite(array):
                 return NonFinite(stack.step, index, name, bad_gradient)
     if not _finite(cost):
-        return NonFinite(stack.step, len(layers), "cost", bad_gradient)
+        return NonFinite(stack.step, len(layers.Wb), "cost", bad_gradient)
     return NonFinite(stack.step, gradient[1], gradient[0], gradient[0]) if gradient else None
 
 
 def _backward(stack: Stack) -> Iterator[tuple[str, int, Array]]:
     """This step's gradients in the order in which backpropagation makes them: (array's name, layer, values)."""
-    X, Y = stack.batch()
-    masks = stack.masks(X.shape[-2])
-    gradients = [Layer(np.empty_like(W), np.empty_like(b)) for W, b in stack.layers]
-    passed = forward(stack.network, stack.layers, X, masks)
+    passed, Y = stack.batch()
+    masks = stack.masks(passed.n)
+    gradients = affine_of(np.empty_like(stack.theta), stack.network.widths)
+    forward(stack.network, stack.layers, passed, masks)
     dZs = backward(stack.network, stack.layers, passed, Y, gradients, masks)
     for index in range(len(dZs), 0, -1):
         yield "dZ", index, dZs[index - 1]
-        yield "dW", index, gradients[index - 1].W
-        yield "db", index, gradients[index - 1].b
+        yield "dW", index, gradients.WT[index - 1]
+        yield "db", index, gradients.Wb[index - 1][:, -1]
 
 
 def _finite(array: Array) -> bool:

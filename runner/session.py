@@ -4,13 +4,16 @@ The door (`runner.__main__`) opens a session and Hydra calls back into it: `mult
 run.
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from runner import screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
+from runner.journal import JournalError
 from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
@@ -61,7 +64,8 @@ class Session:
         """Train and record the jobs, with the tracking process beside and a progress line above."""
         self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
-        with screen.live(len(jobs), plan.iterations, jobs[0].experiment.progress) as progress:
+        wanted = jobs[0].experiment.progress
+        with screen.live(len(jobs), plan.iterations, wanted) as progress, _recording():
             results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast)
         self.results += results
         return results
@@ -81,7 +85,7 @@ class Session:
         step = checkpoint.state.step if checkpoint else 0
         screen.introduce(experiment)
         screen.console().print(f"resumed at step {step}")
-        with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress:
+        with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
             sweep.resume(record, checkpoint, progress, self.stop)
         return record.result
 
@@ -142,6 +146,17 @@ _session: Session | None = None
 
 def holds_a_run(directory: Path) -> bool:
     return (directory / "journal.jsonl").exists()
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """A record that cannot be written, as on a full disk, is said without a traceback: no code is at fault."""
+    try:
+        yield
+    except (JournalError, OSError) as error:
+        if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
+            sys.exit(f"The run cannot be recorded: {error}\nWhat was written before is whole: python -m runner.sync")
+        raise
 
 
 def _in_jobs(problem: str, where: list[Sequence[str]], jobs: int) -> str:

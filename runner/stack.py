@@ -1,82 +1,31 @@
 """A stack: K networks of one shape on one data set, trained as one set of arrays. A single run is K = 1.
 
 What may differ between members is a column (K, 1): seeds, initial weights, the optimizer's numbers, L2, dropout. What
-may not is shared: shapes, data, activation, loss, kind of optimizer, batch size. `Recipe` holds both for one member;
+may not is shared: shapes, data, activation, loss, kind of optimizer, batch size. A `Recipe` holds both for one member;
 `Stack` is the members' state in mid-training. NumPy only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from runner import shrink
 from runner.nn.activations import Activation
-from runner.nn.faults import Fault
-from runner.nn.initializers import Generator, Initializer, draw
 from runner.nn.losses import Head
-from runner.nn.network import Network, backward, forward, penalty
-from runner.nn.optimizers import Optimizer, clip_by_norm
-from runner.nn.schedules import Schedule
-from runner.nn.types import Array, layers_of, spans
+from runner.nn.network import Network, Pass, backward, forward, make_pass, penalty, with_ones
+from runner.nn.optimizers import clip_by_norm
+from runner.nn.types import Array, affine_of, spans
+from runner.recipe import BATCHES, DROPOUT, Data, Plan, Recipe
 
-
-class Data(NamedTuple):
-    """`X` (n, d), the targets `Y` (n, outputs) that the loss sees, and `y` (n,) that the score sees."""
-
-    X: Array
-    Y: Array
-    y: np.ndarray
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long, in what portions, and what is looked at: all resolved to numbers."""
-
-    iterations: int
-    batch_size: int  # the number of rows where it is the full batch
-    log_every: int
-    checkpoint_every: int | None = None
-    patience: int | None = None  # iterations without a better objective before a member stops
-    objective: str = "train/cost"
-    mode: Literal["min", "max"] = "min"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Everything that the training of one network needs, as arrays and functions."""
-
-    sets: Mapping[str, Data]  # "train", and where there are any "val" and "test"
-    widths: tuple[int, ...]
-    activation: Activation
-    head: Head
-    score: Callable[[Array, Data], Array]
-    optimizer: Callable[..., Optimizer]
-    schedule: Schedule
-    plan: Plan
-    initializer: Initializer
-    fault: Fault = field(default_factory=Fault)
-    optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
-    l2: float = 0.0
-    dropout: float = 0.0
-    seed: int = 0
-    rng: Literal["default", "legacy"] = "default"
-    dtype: Literal["float64", "float32"] = "float64"
-
-    def initial_parameters(self) -> Array:
-        """θ (P,) at step 0. `rng="legacy"` draws from RandomState(seed), as published programs do."""
-        generator: Generator = (
-            np.random.RandomState(self.seed) if self.rng == "legacy" else np.random.default_rng([self.seed, _WEIGHTS])
-        )
-        return draw(self.initializer, generator, self.widths).astype(self.dtype)
-
-
-# One seed, independent streams: the second word of each generator's seed.
-_WEIGHTS, _BATCHES, _DROPOUT = 0, 1, 2
+__all__ = ["Data", "Measured", "Plan", "Prepared", "Recipe", "Snapshot", "Stack", "metric_keys", "prepare", "select"]
 
 
 class Snapshot(NamedTuple):
-    """The whole state of `members` (k,) after `step` updates: parameters (k, P) and the optimizer's memory."""
+    """The whole state of `members` (k,) after `step` updates: parameters (k, P) and the optimizer's memory.
+
+    Of a stack that is shrunk these are coordinates: what a `Stack` goes on from, and not what is reported.
+    """
 
     step: int
     members: np.ndarray
@@ -85,46 +34,89 @@ class Snapshot(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """`values` (K,) by metric, and `g` (K, P): the gradient over the whole training set, without dropout."""
+    """`values` (K,) by metric, |W_l| (K, layers), and `g` (K, P): the whole training set's gradient, without dropout."""
 
     values: dict[str, Array]
+    weight_norms: Array
     g: Array
+
+
+class Rows(NamedTuple):
+    """One set as training reads it: `X1` (n, d + 1) with a column of ones, targets `Y` (1, n, outputs), the `data`."""
+
+    X1: Array
+    Y: Array
+    data: Data
+
+
+class Prepared(NamedTuple):
+    """What all members of a stack share, in the `basis` that they are trained in (None: the features as they are)."""
+
+    widths: tuple[int, ...]
+    sets: Mapping[str, Rows]
+    basis: shrink.Basis | None
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """The data of a recipe in the order in which memory is read: rows last, but where mini-batches pick some."""
+    basis = shrink.basis_of(recipe.sets) if shrink.applies(recipe) else None
+    found = {}
+    for name, data in (basis.sets if basis else recipe.sets).items():
+        picked = name == "train" and recipe.plan.batch_size < len(data.X)
+        found[name] = Rows(np.asarray(with_ones(data.X), order="C" if picked else "F"), data.Y[None], data)
+    return Prepared((found["train"].data.X.shape[1], *recipe.widths[1:]), found, basis)
 
 
 class Stack:
     """The live members of a stack: parameters `theta` (K, P) with `layers` as views, the optimizer's memory, the step.
 
     `advance` makes one update; everything random is a function of (seed, step), so that a copy replays bit for bit.
+    Everything that a step writes to is made here, once.
     """
 
-    def __init__(self, recipes: Sequence[Recipe], state: Snapshot):
-        """`recipes`: those of `state.members`, in their order."""
+    def __init__(self, recipes: Sequence[Recipe], state: Snapshot, prepared: Prepared | None = None):
+        """`recipes`: those of `state.members`, in their order. The arrays of `state` become the stack's own."""
         shared = recipes[0]
         dtype = np.dtype(shared.dtype)
+        self.prepared = prepared or prepare(shared)
         self.recipes, self.members, self.step = list(recipes), state.members, state.step
-        self.plan, self.train = shared.plan, shared.sets["train"]
-        self.network = Network(
-            shared.widths, _faulty_activation(shared), _faulty_head(shared), _column_3d(recipes, dtype)
-        )
+        self.plan, self.schedule, self.fault = shared.plan, shared.schedule, shared.fault
+        widths = self.prepared.widths
+        self.network = Network(widths, _faulty_activation(shared), _faulty_head(shared), _column_3d(recipes, dtype))
         self.optimizer = shared.optimizer(**_columns(recipes, dtype))
-        self.theta, self.memory = state.theta, state.memory
-        self.layers = layers_of(self.theta, shared.widths)
-        self.g = np.zeros_like(self.theta)
-        self.g_layers = layers_of(self.g, shared.widths)
-        if self.memory is None:
-            self.memory = self.optimizer.init(self.theta)
-        n = len(self.train.X)
+        self.theta, self.g, self.change = state.theta, np.zeros_like(state.theta), np.zeros_like(state.theta)
+        self.layers, self.g_layers = affine_of(self.theta, widths), affine_of(self.g, widths)
+        self.memory = self.optimizer.init(self.theta) if state.memory is None else state.memory
+        n = len(self.prepared.sets["train"].X1)
         self.full_batch = self.plan.batch_size >= n
         self.batches_per_epoch = -(-n // self.plan.batch_size)
         self.dropping = any(recipe.dropout for recipe in recipes)
+        self._passes: dict[str, Pass] = {}
+        self._portions: dict[int, Pass] = {}
+        self._whole = self._pass("train"), self.prepared.sets["train"].Y
+        if self.dropping:
+            self._whole = make_pass(widths, self.prepared.sets["train"].X1, len(recipes), True), self._whole[1]
         self._epoch, self._order = -1, np.empty((0, 0), dtype=np.intp)
-        self._keys = metric_keys(len(shared.widths) - 1)
+        self._keys = metric_keys(len(widths) - 1)
+        self._starts = [span.start for span in spans(widths)]
+        self._cuts = [cut for span in spans(widths) for cut in (span.start, span.bias)]  # W and b of each layer
 
     @classmethod
     def start(cls, recipes: Sequence[Recipe]) -> "Stack":
         """All members at step 0. Each is drawn alone, and only then are they stacked."""
-        theta = np.stack([recipe.initial_parameters() for recipe in recipes])
-        return cls(recipes, Snapshot(0, np.arange(len(recipes)), theta, None))
+        prepared = prepare(recipes[0])
+        theta = np.stack([_entered(prepared, recipe) for recipe in recipes])
+        return cls(recipes, Snapshot(0, np.arange(len(recipes)), theta, None), prepared)
+
+    def parameters(self, position: int) -> Array:
+        """θ (P,) of the member at `position`, by features, as an array of its own."""
+        theta, basis, recipe = self.theta[position].copy(), self.prepared.basis, self.recipes[position]
+        if basis is None:
+            return theta
+        theta0 = recipe.initial_parameters()
+        inside, whole = self.prepared.widths[0] * recipe.widths[1], recipe.widths[0] * recipe.widths[1]
+        W, W0 = theta[:inside].reshape(-1, recipe.widths[1]), theta0[:whole].reshape(-1, recipe.widths[1])
+        return np.concatenate([shrink.leave(basis, W, W0).ravel(), theta[inside:]])
 
     def snapshot(self) -> Snapshot:
         """The state as it is now, in arrays of its own."""
@@ -132,25 +124,26 @@ class Stack:
 
     def select(self, keep: np.ndarray) -> "Stack":
         """A stack of only the members at positions `keep` (k,), in arrays of its own."""
-        return Stack([self.recipes[i] for i in keep], select(self.snapshot(), keep))
+        return Stack([self.recipes[i] for i in keep], select(self.snapshot(), keep), self.prepared)
 
-    def batch(self) -> tuple[Array, Array]:
-        """X (n, d) or (K, B, d) and Y of this step.
+    def batch(self) -> tuple[Pass, Array]:
+        """What this step is computed in, its inputs in place, and its targets Y: (1, n, outputs) or (K, B, outputs).
 
         Every epoch is a permutation of (seed, epoch), each member its own.
         """
         if self.full_batch:
-            return self.train.X, self.train.Y
+            return self._whole
+        rows = self.prepared.sets["train"]
         epoch, number = divmod(self.step, self.batches_per_epoch)
         if epoch != self._epoch:
-            n = len(self.train.X)
-            self._order = np.stack(
-                [np.random.default_rng([r.seed, _BATCHES, epoch]).permutation(n) for r in self.recipes]
-            )
+            generators = [np.random.default_rng([recipe.seed, BATCHES, epoch]) for recipe in self.recipes]
+            self._order = np.stack([generator.permutation(len(rows.X1)) for generator in generators])
             self._epoch = epoch
         B = self.plan.batch_size
-        rows = self._order[:, number * B : (number + 1) * B]  # (K, B)
-        return self.train.X[rows], self.train.Y[rows]
+        picked = self._order[:, number * B : (number + 1) * B]  # (K, B)
+        passed = self._portion(picked.shape[1])
+        np.take(rows.X1, picked, axis=0, out=passed.inputs[0], mode="clip")  # "raise" would go through a copy
+        return passed, rows.Y[0].take(picked, axis=0)
 
     def masks(self, n: int) -> list[Array]:
         """Dropout's masks of this step, one (K, n, width) a hidden layer; none where no member drops any."""
@@ -160,7 +153,7 @@ class Stack:
         drawn = []
         for recipe in self.recipes:
             # A counter-based generator, set to the step: no state to keep, none to restore.
-            generator = np.random.Generator(np.random.Philox(key=[recipe.seed, _DROPOUT], counter=[self.step, 0, 0, 0]))
+            generator = np.random.Generator(np.random.Philox(key=[recipe.seed, DROPOUT], counter=[self.step, 0, 0, 0]))
             keep = 1 - recipe.dropout
             drawn.append([(generator.random((n, width)) < keep) / keep for width in widths])
         dtype = self.theta.dtype
@@ -168,56 +161,74 @@ class Stack:
 
     def gradient(self) -> Array:
         """g (K, P) of this step's batch, as an array that the next call overwrites."""
-        X, Y = self.batch()
-        masks = self.masks(X.shape[-2])
-        backward(self.network, self.layers, forward(self.network, self.layers, X, masks), Y, self.g_layers, masks)
-        self.spoil(X.shape[-2])
+        network, layers = self.network, self.layers
+        passed, Y = self._whole if self.full_batch else self.batch()
+        masks = self.masks(passed.n) if self.dropping else ()
+        forward(network, layers, passed, masks)
+        backward(network, layers, passed, Y, self.g_layers, masks)
+        if self.fault.factor is not None:
+            self.g *= self.fault.factor(passed.n)
         return self.g
 
-    def spoil(self, n: int) -> None:
-        """What the fault does to a gradient over n rows."""
-        factor = self.recipes[0].fault.factor
-        if factor is not None:
-            self.g *= factor(n)
-
     def advance(self, g: Array) -> Array:
-        """θ := θ + change, the step after this one; returns the change (K, P)."""
-        if self.optimizer.clip_norm is not None:
-            g = clip_by_norm(g, self.optimizer.clip_norm)
-        factor = self.recipes[0].schedule.factor(self.step, self.plan.iterations)
-        lr: Any = self.optimizer.lr if factor == 1 else self.optimizer.lr * self.theta.dtype.type(factor)
-        change, self.memory = self.optimizer.update(g, self.memory, self.theta, lr)
-        self.theta += change
+        """θ := θ - step, and on to the next; returns the step (K, P), in an array that the next call overwrites."""
+        optimizer = self.optimizer
+        lr: Any = optimizer.lr
+        if optimizer.clip_norm is not None:
+            g = clip_by_norm(g, optimizer.clip_norm)
+        if not self.schedule.steady:
+            lr = lr * self.theta.dtype.type(self.schedule.factor(self.step, self.plan.iterations))
+        theta, change = self.theta, self.change
+        self.memory = optimizer.update(g, self.memory, theta, lr, change)
+        np.subtract(theta, change, theta)
         self.step += 1
         return change
 
     def measure(self) -> Measured:
         """Costs and scores of every set, the norms of weights and full-set gradients: all of it with dropout off."""
         values: dict[str, Array] = {}
-        recipe = self.recipes[0]
-        for name, data in recipe.sets.items():
-            passed = forward(self.network, self.layers, data.X)
-            values[f"{name}/cost"] = self.network.head.cost(passed.Z[-1], passed.A[-1], data.Y)
-            values[f"{name}/accuracy"] = recipe.score(passed.A[-1], data)
+        head, score = self.network.head, self.recipes[0].score
+        for name, rows in self.prepared.sets.items():
+            passed = forward(self.network, self.layers, self._pass(name))
+            values[f"{name}/cost"] = head.cost(passed.Z[-1], passed.A[-1], rows.Y)
+            values[f"{name}/accuracy"] = score(passed.A[-1], rows.data)
             if name == "train":
-                backward(self.network, self.layers, passed, data.Y, self.g_layers)
-                self.spoil(len(data.X))
+                backward(self.network, self.layers, passed, rows.Y, self.g_layers)
+                if self.fault.factor is not None:
+                    self.g *= self.fault.factor(passed.n)
         if self.network.l2 is not None:
             values["train/objective"] = values["train/cost"] + penalty(self.network, self.layers)
-        values["grad_norm"] = norm(self.g)
-        for (gradient, weight, _), span in zip(self._keys, spans(self.network.widths), strict=True):
-            values[gradient] = norm(self.g[:, span.start : span.stop])
-            values[weight] = norm(self.theta[:, span.start : span.bias])
-        return Measured(values, self.g)
+        squares = np.add.reduceat(self.g * self.g, self._starts, axis=1)  # (K, layers)
+        values["grad_norm"] = np.sqrt(squares.sum(axis=1))
+        gradients, weights = np.sqrt(squares), self._weight_norms(self.theta)
+        for layer, (gradient, weight, _) in enumerate(self._keys):
+            values[gradient], values[weight] = gradients[:, layer], weights[:, layer]
+        return Measured(values, weights, self.g)
 
-    def update_ratios(self, change: Array, values: Mapping[str, Array]) -> dict[str, Array]:
-        """|ΔW_l| / |W_l| of each layer, W_l as it was before the change; NaN where W_l was 0."""
-        ratios = {}
-        for (_, weight, ratio), span in zip(self._keys, spans(self.network.widths), strict=True):
-            before = values[weight]
-            moved = norm(change[:, span.start : span.bias])
-            ratios[ratio] = np.where(before > 0, moved / np.where(before > 0, before, 1), np.nan)
-        return ratios
+    def update_ratios(self, change: Array, before: Array) -> dict[str, Array]:
+        """|ΔW_l| / |W_l| of each layer, `before` (K, layers) the |W_l| before the change; NaN where that is 0."""
+        ratios = np.full(before.shape, np.nan, before.dtype)
+        np.divide(self._weight_norms(change), before, out=ratios, where=before > 0)
+        return {ratio: ratios[:, layer] for layer, (_, _, ratio) in enumerate(self._keys)}
+
+    def _weight_norms(self, theta: Array) -> Array:
+        """|W_l| (K, layers) of flat parameters, or of a change of them."""
+        return np.sqrt(np.add.reduceat(theta * theta, self._cuts, axis=1)[:, ::2])
+
+    def _pass(self, name: str) -> Pass:
+        """The arrays for all rows of a set, without dropout."""
+        if name not in self._passes:
+            X1 = self.prepared.sets[name].X1
+            self._passes[name] = make_pass(self.network.widths, X1, len(self.recipes))
+        return self._passes[name]
+
+    def _portion(self, B: int) -> Pass:
+        """The arrays for mini-batches of B rows: an epoch's last one may be smaller."""
+        if B not in self._portions:
+            K, widths = len(self.recipes), self.network.widths
+            inputs = np.empty((K, B, widths[0] + 1), dtype=self.theta.dtype)
+            self._portions[B] = make_pass(widths, inputs, K, self.dropping)
+        return self._portions[B]
 
 
 def select(state: Snapshot, keep: np.ndarray) -> Snapshot:
@@ -235,14 +246,18 @@ def metric_keys(depth: int) -> list[tuple[str, str, str]]:
     ]
 
 
-def norm(part: Array) -> Array:
-    """|part| (K,): the Euclidean norm of each member's row."""
-    return np.sqrt((part * part).sum(axis=1))
-
-
 def map_arrays(function: Callable[[Array], Array], memory: Any) -> Any:
     """An optimizer's memory with `function` applied to each of its arrays; its numbers stay as they are."""
     return type(memory)(*(function(part) if isinstance(part, np.ndarray) else part for part in memory))
+
+
+def _entered(prepared: Prepared, recipe: Recipe) -> Array:
+    """θ (P,) of a member at step 0, in the coordinates that it is trained in."""
+    theta = recipe.initial_parameters()
+    if prepared.basis is None:
+        return theta
+    end, fan_out = recipe.widths[0] * recipe.widths[1], recipe.widths[1]
+    return np.concatenate([shrink.enter(prepared.basis, theta[:end].reshape(-1, fan_out)).ravel(), theta[end:]])
 
 
 def _faulty_activation(recipe: Recipe) -> Activation:
@@ -255,16 +270,21 @@ def _faulty_head(recipe: Recipe) -> Head:
     dA = recipe.fault.squared_dA if head.squared else recipe.fault.dA
     if dA is None:
         return head
-    return head._replace(dZ=lambda Z, A, Y: head.output.backward(head.weight(A) * dA(A, Y), A))
+
+    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
+        return head.output.backward(head.weight(A) * dA(A, Y), A, out)
+
+    return head._replace(dZ=dZ)
 
 
 def _columns(recipes: Sequence[Recipe], dtype: np.dtype) -> dict[str, Any]:
-    """The optimizer's arguments: each number a column (K, 1), also for K = 1, so that both compute alike."""
+    """The optimizer's arguments: each number a column (K, 1); of one member an array () of it, which costs less."""
+    shape = (len(recipes), 1) if len(recipes) > 1 else ()
     arguments = dict(recipes[0].optimizer_arguments)
     for name, value in arguments.items():
         if isinstance(value, int | float):
             column = [recipe.optimizer_arguments[name] for recipe in recipes]
-            arguments[name] = np.array(column, dtype=dtype).reshape(-1, 1)
+            arguments[name] = np.array(column, dtype=dtype).reshape(shape)
     return arguments
 
 

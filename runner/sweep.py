@@ -10,18 +10,22 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from runner import shrink
 from runner.experiment import Experiment
 from runner.record import Record, Result
 from runner.stack import Stack
 from runner.train import Checkpoint, End, Event, Rows, train
 
-# A stack's arrays should stay in the cache of one core; what is larger trains faster in parts.
-CACHE_BYTES = 1 << 20
+# Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
+# (measured: benchmarks/RESULTS.md, stack size).
+STACK_BYTES = 3_500_000
+MOST = 1024  # members of a stack: each has a journal open
 TIMED_STEPS = 20
 
 
@@ -116,13 +120,15 @@ def stacks(experiments: Sequence[Experiment]) -> list[list[int]]:
 
 
 def stack_size(experiment: Experiment) -> int:
-    """How many members of this kind to train at once: what fits the cache, and one where a single one fills it."""
+    """How many members of this kind to train at once: one where a single one fills what a stack may."""
     recipe = experiment.recipe
-    item = np.dtype(recipe.dtype).itemsize
-    parameters = sum((a + 1) * b for a, b in zip(recipe.widths, recipe.widths[1:], strict=False))
-    activations = recipe.plan.batch_size * sum(recipe.widths[1:])
-    member = item * (5 * parameters + 4 * activations)
-    return max(1, CACHE_BYTES // member)
+    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
+    widths = (features, *recipe.widths[1:])
+    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+    activations = recipe.plan.batch_size * sum(widths[1:])
+    # θ, g, the step and one moment; Z, A, dZ and f'(Z).
+    member = np.dtype(recipe.dtype).itemsize * (4 * parameters + 4 * activations)
+    return max(1, min(MOST, STACK_BYTES // member))
 
 
 def estimate(experiments: Sequence[Experiment]) -> float:

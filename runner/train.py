@@ -11,9 +11,11 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from runner import threads
 from runner.nn.types import Array
 from runner.nonfinite import NonFinite, first_nonfinite
-from runner.stack import Recipe, Snapshot, Stack, select
+from runner.recipe import Recipe
+from runner.stack import Snapshot, Stack, select
 
 Status = Literal["finished", "diverged", "error", "killed", "interrupted", "pruned"]
 
@@ -68,7 +70,7 @@ def train(
     >>> [type(event).__name__ for event in train([recipe])]
     ['Rows', 'Rows', 'Rows', 'End']
     """
-    with np.errstate(all="ignore"):  # overflow is a result here, and first_nonfinite says where
+    with threads.limited(recipes[0]), np.errstate(all="ignore"):  # overflow is a result, and first_nonfinite says where
         yield from _Loop(recipes, should_stop, resume).run()
 
 
@@ -87,13 +89,10 @@ class _Loop:
     def run(self) -> Iterator[Event]:
         plan = self.plan
         while self.running:
+            stopped = self.quiet_steps() or self.should_stop()
             step = self.stack.step
-            if self.should_stop():
-                yield from self.look(self.stack.measure().values["train/cost"])
-                if not self.running:
-                    return
-                yield self.checkpoint()
-                yield from self.end(np.arange(len(self.stack.members)), "interrupted")
+            if stopped:
+                yield from self.interrupt()
                 return
             if plan.checkpoint_every and step and step % plan.checkpoint_every == 0:
                 yield self.checkpoint()
@@ -101,6 +100,23 @@ class _Loop:
                 yield from self.logged_step()
             else:
                 self.stack.advance(self.stack.gradient())
+
+    def interrupt(self) -> Iterator[Event]:
+        """End all that are still running, so that they can be gone on with."""
+        yield from self.look(self.stack.measure().values["train/cost"])
+        if self.running:
+            yield self.checkpoint()
+            yield from self.end(np.arange(len(self.stack.members)), "interrupted")
+
+    def quiet_steps(self) -> bool:
+        """The steps up to the next at which something is due; whether a stop was asked for before one of them."""
+        stack, should_stop, last, step = self.stack, self.should_stop, self.plan.iterations - 1, self.stack.step
+        cadences = [every for every in (self.plan.log_every, self.plan.checkpoint_every) if every]
+        for _ in range(step, min([last, *(step + -step % every for every in cadences)])):
+            if should_stop():
+                return True
+            stack.advance(stack.gradient())
+        return False
 
     def logged_step(self) -> Iterator[Event]:
         """Measure, look at what was measured, update, and only then yield the row: the update's size is part of it."""
@@ -119,12 +135,12 @@ class _Loop:
         self.last_row = self.stack.snapshot()
         whole = self.stack.full_batch and not self.stack.dropping
         change = self.stack.advance(measured.g if whole else self.stack.gradient())
-        yield Rows(step, members, values | self.stack.update_ratios(change, values))
+        yield Rows(step, members, values | self.stack.update_ratios(change, measured.weight_norms))
         yield from self.stop_the_patient(step, values)
 
     def look(self, cost: Array) -> Iterator[Event]:
         """Post-mortems where a cost (K,) or a weight is not finite; members whose weights are not end here."""
-        dead = np.logical_not(np.isfinite(self.stack.theta).all(axis=1))
+        dead = ~np.logical_and.reduce(np.isfinite(self.stack.theta), axis=1)
         sick = dead | ~np.isfinite(cost)
         if sick.any():
             yield from self.post_mortems(sick)
@@ -139,7 +155,7 @@ class _Loop:
     def post_mortem(self, member: int) -> Iterator[Event]:
         """Replay one member from the last row: name its first bad value, log the steps around it, and its end."""
         position = np.flatnonzero(self.last_row.members == member)
-        replay = Stack([self.recipes[member]], select(self.last_row, position))
+        replay = Stack([self.recipes[member]], select(self.last_row, position), self.stack.prepared)
         start, until, before = replay.step, self.stack.step, None
         while True:
             dead = not np.isfinite(replay.theta).all()
@@ -153,7 +169,7 @@ class _Loop:
             if dead or (found and start < replay.step < until):
                 yield row
             if dead:
-                yield End(member, "diverged", replay.step, replay.theta[0], self.nonfinite[member])
+                yield End(member, "diverged", replay.step, replay.parameters(0), self.nonfinite[member])
             if dead or replay.step == until:
                 return
             before = row
@@ -183,10 +199,11 @@ class _Loop:
 
     def end(self, positions: np.ndarray, status: Status) -> Iterator[End]:
         """The members at `positions` stop here; one whose cost was ever non-finite has diverged."""
-        for member in self.stack.members[positions]:
+        for position in positions:
+            member = int(self.stack.members[position])
             nonfinite = self.nonfinite.get(member)
             ended: Status = "diverged" if nonfinite and status == "finished" else status
-            yield End(int(member), ended, self.stack.step, self.theta_of(member).copy(), nonfinite)
+            yield End(member, ended, self.stack.step, self.stack.parameters(position), nonfinite)
         stays = np.ones(len(self.stack.members), dtype=bool)
         stays[positions] = False
         self.keep(stays)

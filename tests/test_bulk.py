@@ -84,6 +84,19 @@ def test_both_writers_leave_the_same_rows(two, tmp_path):
     same(slow, fast, tmp_path)
 
 
+def test_no_value_above_1e300_is_in_the_store(two, tmp_path):
+    for store, name in zip(two, ("a", "b"), strict=True):
+        values = tmp_path / name
+        with Journal.create(values, name="n", experiment="demo") as writer:
+            for step, value in enumerate([1e300, 1.01e300, -1e305, 1.7e308, math.inf, -math.inf, -1e300]):
+                writer.row(step, {"train/cost": value})
+            writer.end("diverged", {"best/train/cost": 1e301})
+        points = stored(store, store.push(values).run_id)
+        kept = ["1e+300", "nan", "nan", "nan", "nan", "nan", "-1e+300"]
+        assert [value for _, _, value in points["train/cost"]] == kept
+        assert [value for _, _, value in points["best/train/cost"]] == ["nan"]
+
+
 def test_both_writers_leave_the_same_rows_of_journals_that_grow(two, tmp_path):
     slow, fast = two
     directories = odd_journals(tmp_path / "runs")

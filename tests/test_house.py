@@ -9,14 +9,17 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
 )
-NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "runner", "datasets", "h5py"}
+NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py"}
 
 # What each part may import of the runner itself; what is not listed may import anything of it.
 MAY_IMPORT = {
     "runner/nn/": ("runner.nn",),
-    "runner/stack.py": ("runner.nn",),
+    "runner/recipe.py": ("runner.nn",),
+    "runner/shrink.py": ("runner.nn", "runner.recipe"),
+    "runner/threads.py": ("runner.recipe", "runner.shrink"),
+    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
-    "runner/train.py": ("runner.nn", "runner.stack", "runner.nonfinite"),
+    "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
     "runner/journal.py": (),
     "runner/tracking.py": (),
     "runner/batches.py": ("runner.journal", "runner.tracking"),
@@ -56,7 +59,8 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
-    pure = ("runner/nn/", "runner/stack.py", "runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
+    pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
+    pure += ("runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
     if name(path).startswith(pure):
         import sys
 

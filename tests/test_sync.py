@@ -158,7 +158,7 @@ def test_what_cannot_be_stored_is_named_and_does_not_hold_up_the_others(uri, tmp
     assert "failed   outputs/bad" in err
     assert "is damaged" in err
     assert out.splitlines()[-1].startswith("4 runs: 1 new, 1 still being written, 1 empty, 1 not stored")
-    assert len(runs(Store(uri))) == 2  # of the damaged one, what stands before the damage
+    assert len(runs(Store(uri))) == 1
 
 
 def test_a_store_that_does_not_answer_is_said_once_a_run(uri, tmp_path, capsys):
@@ -231,7 +231,7 @@ def test_runs_of_dead_processes_are_ended_and_no_others(uri, tmp_path, by_tables
     killed, gone, elsewhere, pid = (
         left_running(uri, tmp_path / "killed"),
         left_running(uri, tmp_path / "gone", pid=dead_process()),
-        left_running(uri, tmp_path / "elsewhere", host="another-machine"),
+        left_running(uri, tmp_path / "elsewhere", host="another-machine", pid=dead_process()),
         left_running(uri, tmp_path / "moved"),  # the process of its id is alive: this one
     )
     for name in ("gone", "elsewhere", "moved"):
@@ -242,9 +242,11 @@ def test_runs_of_dead_processes_are_ended_and_no_others(uri, tmp_path, by_tables
     with Journal.create(tmp_path / "live", name="n", experiment="demo") as writer:
         writer.row(0, {"train/cost": 1.0})
         live = store.push(tmp_path / "live").run_id
+        writer.row(1, {"train/cost": 0.5})  # for its tracking process to bring
         assert set(store.bury()) == {killed, gone}
         status = {run.info.run_id: run.info.status for run in runs(store).values()}
     assert status == {killed: "KILLED", gone: "KILLED", elsewhere: "RUNNING", pid: "RUNNING", live: "RUNNING"}
+    assert len(store.client.get_metric_history(live, "train/cost")) == 1
     run = store.client.get_run(killed)
     assert run.data.tags["status"] == store.client.get_run(gone).data.tags["status"] == "killed"
     assert run.info.end_time == journal.last(tmp_path / "killed")["time"]
@@ -292,7 +294,7 @@ def test_a_run_is_fetched_from_its_directory_or_else_from_the_store(uri, tmp_pat
 
 
 def test_an_unknown_run_is_no_file(uri, tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match="There is no run 0{32} in sqlite"):
+    with pytest.raises(FileNotFoundError, match=r"There is no run 0{32} in sqlite"):
         load("0" * 32)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/nowhere.db")
     with pytest.raises(FileNotFoundError, match="does not exist"):

@@ -36,8 +36,8 @@ def sigmoid() -> Activation:
     """f(z) = 1 / (1 + exp(-z)); f' = (1 - f) f."""
 
     def derivative(Z: Array, A: Array, out: Array | None = None) -> Array:
-        out = np.subtract(1, A, out=out)
-        return np.multiply(out, A, out=out)
+        out = np.subtract(1, A, out)
+        return np.multiply(out, A, out)
 
     return Activation(expit, derivative)
 
@@ -46,8 +46,8 @@ def tanh() -> Activation:
     """f(z) = tanh(z); f' = 1 - f²."""
 
     def derivative(Z: Array, A: Array, out: Array | None = None) -> Array:
-        out = np.multiply(A, A, out=out)
-        return np.subtract(1, out, out=out)
+        out = np.multiply(A, A, out)
+        return np.subtract(1, out, out)
 
     return Activation(np.tanh, derivative)
 
@@ -89,7 +89,7 @@ def elu() -> Activation:
     def value(Z: Array, out: Array | None = None) -> Array:
         out = np.minimum(Z, 0, out=out)
         np.expm1(out, out=out)
-        return np.maximum(Z, out, out=out)  # z >= exp(z) - 1 everywhere, and is smaller than 0 below 0
+        return np.maximum(Z, out, out=out)  # below 0 exp(z) - 1 is above z, and above 0 it is 0 here
 
     def derivative(Z: Array, A: Array, out: Array | None = None) -> Array:
         out = np.minimum(A, 0, out=out)

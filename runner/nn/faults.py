@@ -7,6 +7,8 @@ in conf/fault.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from runner.nn.activations import Activation
 from runner.nn.types import Array
 
@@ -60,6 +62,9 @@ def relu_derivative_one_at_zero() -> Fault:
     """The derivative of ReLU at exactly 0 is 1 (and not 0): (Z >= 0) for (Z > 0). Other activations stay right."""
 
     def at_zero(activation: Activation) -> Activation:
-        return Activation(activation.value, lambda Z, A: (Z >= 0).astype(Z.dtype))
+        def derivative(Z: Array, A: Array, out: Array | None = None) -> Array:
+            return np.greater_equal(Z, 0, out=np.empty_like(Z) if out is None else out)
+
+        return Activation(activation.value, derivative)
 
     return Fault(derivative=at_zero)

@@ -10,49 +10,68 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from runner.nn.types import Array
+from runner.nn.types import Array, number
 
 LOG_2 = float(np.log(2))
 
 
 class Output(NamedTuple):
-    """An output function: A = `value`(Z); `backward` maps (dA, A) to dZ; its values lie between `low` and `high`."""
+    """An output function: A = `value`(Z, out); `backward`(dA, A, out) gives dZ; its values lie in `low` to `high`.
 
-    value: Callable[[Array], Array]
-    backward: Callable[[Array, Array], Array]
+    What is given an `out` writes its result there.
+    """
+
+    value: Callable[..., Array]
+    backward: Callable[..., Array]
     low: float
     high: float
 
 
 class Head(NamedTuple):
-    """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y).
+    """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y, out).
 
     `squared` tells the squared errors from the cross-entropies; `weight`(A) is what the mean multiplies a row's dA by.
     """
 
     output: Output
     cost: Callable[[Array, Array, Array], Array]
-    dZ: Callable[[Array, Array, Array], Array]
+    dZ: Callable[..., Array]
     squared: bool = False
     weight: Callable[[Array], float] = lambda A: 1 / A.shape[1]
 
 
-def softmax(Z: Array) -> Array:
+def softmax(Z: Array, out: Array | None = None) -> Array:
     """a_i = exp(z_i) / sum_j exp(z_j) over the last axis, shifted by the row's maximum so that nothing overflows."""
-    E = np.exp(Z - Z.max(axis=-1, keepdims=True))
-    return E / E.sum(axis=-1, keepdims=True)
+    E = np.subtract(Z, Z.max(axis=-1, keepdims=True), out=out)
+    np.exp(E, out=E)
+    return np.divide(E, E.sum(axis=-1, keepdims=True), out=E)
 
 
-def softmax_backward(dA: Array, A: Array) -> Array:
+def softmax_backward(dA: Array, A: Array, out: Array | None = None) -> Array:
     """dz_i = a_i (da_i - sum_j a_j da_j): the Jacobian of softmax is diag(a) - a aᵀ."""
-    return A * (dA - (A * dA).sum(axis=-1, keepdims=True))
+    return np.multiply(A, dA - (A * dA).sum(axis=-1, keepdims=True), out=out)
+
+
+def sigmoid_backward(dA: Array, A: Array, out: Array | None = None) -> Array:
+    """dz = da a (1 - a)."""
+    return np.multiply(dA, A * (1 - A), out=out)
+
+
+def tanh_backward(dA: Array, A: Array, out: Array | None = None) -> Array:
+    """dz = da (1 - a²)."""
+    return np.multiply(dA, 1 - A * A, out=out)
+
+
+def identity_backward(dA: Array, A: Array, out: Array | None = None) -> Array:
+    """dz = da."""
+    return np.positive(dA, out=out)
 
 
 OUTPUTS = {
-    "sigmoid": Output(expit, lambda dA, A: dA * (A * (1 - A)), low=0, high=1),
+    "sigmoid": Output(expit, sigmoid_backward, low=0, high=1),
     "softmax": Output(softmax, softmax_backward, low=0, high=1),
-    "tanh": Output(np.tanh, lambda dA, A: dA * (1 - A * A), low=-1, high=1),
-    "identity": Output(lambda Z: Z, lambda dA, A: dA, low=-np.inf, high=np.inf),
+    "tanh": Output(np.tanh, tanh_backward, low=-1, high=1),
+    "identity": Output(np.positive, identity_backward, low=-np.inf, high=np.inf),
 }
 
 PROBABILITIES = ("sigmoid", "softmax")
@@ -80,11 +99,11 @@ def cross_entropy(output: str, epsilon: float = 0.0) -> Head:
         log_sum = top + np.log(np.exp(Z - top).sum(axis=-1, keepdims=True))
         return mean_over_rows(log_sum - (Y * Z).sum(axis=-1, keepdims=True))
 
-    return Head(
-        output=OUTPUTS[output],
-        cost=softmax_cost if output == "softmax" else sigmoid_cost,
-        dZ=lambda Z, A, Y: (A - Y) / Z.shape[1],
-    )
+    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
+        out = np.subtract(A, Y, out)
+        return np.divide(out, number(A.shape[1], out.dtype), out)
+
+    return Head(OUTPUTS[output], softmax_cost if output == "softmax" else sigmoid_cost, dZ)
 
 
 def cross_entropy_from_probabilities(output: str, epsilon: float = 0.0) -> Head:
@@ -103,13 +122,13 @@ def cross_entropy_from_probabilities(output: str, epsilon: float = 0.0) -> Head:
     def softmax_cost(Z: Array, A: Array, Y: Array) -> Array:
         return mean_over_rows(-(Y * np.log(A + epsilon)))
 
-    def dZ(Z: Array, A: Array, Y: Array) -> Array:
+    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
         dA = -(Y / (A + epsilon) - (1 - Y) / (1 - A + epsilon)) / Z.shape[1]
-        return OUTPUTS[output].backward(dA, A)
+        return OUTPUTS[output].backward(dA, A, out)
 
-    def softmax_dZ(Z: Array, A: Array, Y: Array) -> Array:
+    def softmax_dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
         dA = -(Y / (A + epsilon)) / Z.shape[1]
-        return OUTPUTS[output].backward(dA, A)
+        return OUTPUTS[output].backward(dA, A, out)
 
     if output == "softmax":
         return Head(OUTPUTS[output], softmax_cost, softmax_dZ)
@@ -119,8 +138,8 @@ def cross_entropy_from_probabilities(output: str, epsilon: float = 0.0) -> Head:
 def mean_squared_error(output: str, epsilon: float = 0.0) -> Head:
     """J = mean over rows and outputs of (a - y)²;  dJ/da = 2 (a - y) / (n outputs)."""
 
-    def dZ(Z: Array, A: Array, Y: Array) -> Array:
-        return OUTPUTS[output].backward((2 / A[0].size) * (A - Y), A)
+    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
+        return OUTPUTS[output].backward((2 / A[0].size) * (A - Y), A, out)
 
     return Head(
         output=OUTPUTS[output],
@@ -133,12 +152,11 @@ def mean_squared_error(output: str, epsilon: float = 0.0) -> Head:
 
 def half_squared_error(output: str, epsilon: float = 0.0) -> Head:
     """J = (1/n) sum (a - y)² / 2;  dJ/da = (a - y) / n. The half is there so that the derivative has no 2."""
-    return Head(
-        output=OUTPUTS[output],
-        cost=lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / 2,
-        dZ=lambda Z, A, Y: OUTPUTS[output].backward((A - Y) / Z.shape[1], A),
-        squared=True,
-    )
+
+    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
+        return OUTPUTS[output].backward((A - Y) / Z.shape[1], A, out)
+
+    return Head(OUTPUTS[output], lambda Z, A, Y: mean_over_rows((A - Y) ** 2) / 2, dZ, squared=True)
 
 
 def constant_cost(loss: str, output: str, Y: Array) -> float:

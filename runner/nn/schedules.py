@@ -13,14 +13,15 @@ from runner.nn.types import Count, Fraction, Positive, PositiveCount
 
 
 class Schedule(NamedTuple):
-    """`factor` maps (step t, total steps) to what the learning rate is multiplied by."""
+    """`factor` maps (step t, total steps) to what the learning rate is multiplied by; `steady`: by 1 always."""
 
     factor: Callable[[int, int], float]
+    steady: bool = False
 
 
 def constant(warmup: Count = 0) -> Schedule:
     """factor(t) = 1."""
-    return Schedule(lambda t, total: _warm(t, warmup))
+    return Schedule(lambda t, total: _warm(t, warmup), steady=warmup == 0)
 
 
 def step(every: PositiveCount = 1000, factor: Positive = 0.5, warmup: Count = 0) -> Schedule:

@@ -4,6 +4,8 @@ Every array of a network carries a leading *member* axis: K networks of the same
 network is K = 1. No operation in this package reduces over that axis.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, NamedTuple
 
@@ -28,13 +30,13 @@ class Layer(NamedTuple):
 
 
 class Affine(NamedTuple):
-    """One layer as a single matrix, for inputs with a column of ones: A W + b = [A 1] Wb.
+    """The layers as one matrix each, for inputs with a column of ones: A W + b = [A 1] Wb.
 
-    `Wb` (K, fan_in + 1, fan_out) is W with b as its last row; `WT` (K, fan_out, fan_in) is W transposed.
+    `Wb[l]` (K, fan_in + 1, fan_out) is W with b as its last row; `WT[l]` (K, fan_out, fan_in) is W transposed.
     """
 
-    Wb: Array
-    WT: Array
+    Wb: Sequence[Array]
+    WT: Sequence[Array]
 
 
 class Span(NamedTuple):
@@ -74,10 +76,16 @@ def layers_of(theta: Array, widths: tuple[int, ...]) -> list[Layer]:
     ]
 
 
-def affine_of(theta: Array, widths: tuple[int, ...]) -> list[Affine]:
+def affine_of(theta: Array, widths: tuple[int, ...]) -> Affine:
     """The layers as one matrix each, views of the flat parameters `theta` (K, P): there b follows W."""
-    found = []
-    for span, fan_in, fan_out in zip(spans(widths), widths[:-1], widths[1:], strict=True):
-        Wb = theta[:, span.start : span.stop].reshape(len(theta), fan_in + 1, fan_out)
-        found.append(Affine(Wb, Wb[:, :-1].swapaxes(1, 2)))
-    return found
+    Wb = [
+        theta[:, span.start : span.stop].reshape(len(theta), fan_in + 1, fan_out)
+        for span, fan_in, fan_out in zip(spans(widths), widths[:-1], widths[1:], strict=True)
+    ]
+    return Affine(Wb, [each[:, :-1].swapaxes(1, 2) for each in Wb])
+
+
+@lru_cache(maxsize=256)
+def number(value: float, dtype: np.dtype) -> Array:
+    """A number as an array (), which a ufunc takes faster than one of Python's."""
+    return np.array(value, dtype=dtype)

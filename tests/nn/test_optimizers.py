@@ -24,8 +24,9 @@ def steps(optimizer: Optimizer, gradients: list[Array], theta: Array) -> list[Ar
     """The parameters after each of the updates that these gradients make."""
     state, found = optimizer.init(theta), []
     for g in gradients:
-        change, state = optimizer.update(g, state, theta, optimizer.lr)
-        theta = theta + change
+        step = np.full_like(theta, np.nan)  # an update writes all of it
+        state = optimizer.update(g, state, theta, optimizer.lr, step)
+        theta = theta - step
         found.append(theta)
     return found
 
@@ -110,8 +111,9 @@ def descent(optimizer: Optimizer, lr: float) -> float:
     curvature, theta = np.array([[1.0, 100.0]]), np.ones((1, 2))
     state = optimizer.init(theta)
     for _ in range(3000):
-        change, state = optimizer.update(curvature * theta, state, theta, lr)
-        theta = theta + change
+        step = np.empty_like(theta)
+        state = optimizer.update(curvature * theta, state, theta, lr, step)
+        theta = theta - step
     return float((curvature * theta**2).sum() / curvature.sum())
 
 
@@ -137,23 +139,38 @@ def test_members_with_their_own_numbers_move_as_they_would_alone(name: str, data
     columns: dict[str, Any] = {key: np.array([[member[key]] for member in members]) for key in members[0]}
     together = steps(OPTIMIZERS[name](**columns), gradients, theta)
     for k in range(K):
-        column = {key: np.array([[value]]) for key, value in members[k].items()}
-        alone = steps(OPTIMIZERS[name](**column), [g[k : k + 1] for g in gradients], theta[k : k + 1])
+        numbers: dict[str, Any] = {key: np.array(value) for key, value in members[k].items()}  # as a stack of one does
+        alone = steps(OPTIMIZERS[name](**numbers), [g[k : k + 1] for g in gradients], theta[k : k + 1])
         for step, own in zip(together, alone, strict=True):
             np.testing.assert_array_equal(step[k : k + 1], own)
 
 
 @each
-def test_what_it_is_handed_is_not_written_to(name: str):
+def test_gradient_and_parameters_are_not_written_to_and_a_new_state_shares_nothing_with_the_step(name: str):
     optimizer = OPTIMIZERS[name]()
-    theta, g = np.ones((1, 3)), np.full((1, 3), 2.0)
+    theta, g, step = np.ones((1, 3)), np.full((1, 3), 2.0), np.empty((1, 3))
     state = optimizer.init(theta)
-    first, later = optimizer.update(g, state, theta, 0.1)
-    optimizer.update(g, later, theta, 0.1)
-    again, _ = optimizer.update(g, state, theta, 0.1)
-    np.testing.assert_array_equal(first, again)
+    for _ in range(3):
+        state = optimizer.update(g, state, theta, 0.1, step)
+        assert not any(np.shares_memory(part, step) for part in state if isinstance(part, np.ndarray))
     np.testing.assert_array_equal(theta, 1)
     np.testing.assert_array_equal(g, 2)
+
+
+@each
+def test_a_state_can_be_copied_and_gone_on_from(name: str):
+    """An update overwrites the arrays of the state that it is given: a copy is another state."""
+    rng = np.random.default_rng(0)
+    optimizer, theta, gradients = OPTIMIZERS[name](), np.ones((2, 3)), rng.standard_normal((4, 2, 3))
+    state, step, again = optimizer.init(theta), np.empty((2, 3)), np.empty((2, 3))
+    for g in gradients[:2]:
+        state = optimizer.update(g, state, theta, 0.1, step)
+    copied = type(state)(*(np.copy(part) if isinstance(part, np.ndarray) else part for part in state))
+    for g in gradients[2:]:
+        state = optimizer.update(g, state, theta, 0.1, step)
+    for g in gradients[2:]:
+        copied = optimizer.update(g, copied, theta, 0.1, again)
+    np.testing.assert_array_equal(step, again)
 
 
 @each
@@ -161,8 +178,9 @@ def test_float32_stays_float32(name: str):
     column = np.full((2, 1), 0.01, dtype=np.float32)
     theta = np.ones((2, 3), dtype=np.float32)
     optimizer = OPTIMIZERS[name](lr=column)
-    change, state = optimizer.update(theta, optimizer.init(theta), theta, column)
-    assert change.dtype == np.float32
+    step = np.empty_like(theta)
+    state = optimizer.update(theta, optimizer.init(theta), theta, column, step)
+    assert np.isfinite(step).all()
     assert all(part.dtype == np.float32 for part in state if isinstance(part, np.ndarray))
 
 
@@ -170,9 +188,10 @@ def test_float32_stays_float32(name: str):
 def test_the_rate_of_the_step_counts_and_not_the_one_it_was_made_with(name: str):
     theta, g = np.ones((1, 2)), np.full((1, 2), 0.5)
     slow, fast = OPTIMIZERS[name](lr=0.1), OPTIMIZERS[name](lr=7.0)
-    np.testing.assert_array_equal(
-        slow.update(g, slow.init(theta), theta, 0.3)[0], fast.update(g, fast.init(theta), theta, 0.3)[0]
-    )
+    made = np.empty((2, 1, 2))
+    for optimizer, step in zip((slow, fast), made, strict=True):
+        optimizer.update(g, optimizer.init(theta), theta, 0.3, step)
+    np.testing.assert_array_equal(made[0], made[1])
 
 
 rows = hnp.arrays(float, (3, 4), elements=st.integers(-(10**9), 10**9).map(lambda i: i / 1000))

@@ -1,0 +1,36 @@
+"""How many threads BLAS gets: as many as a network's largest product pays for, one for a small network."""
+
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from threadpoolctl import ThreadpoolController
+
+from runner import shrink
+from runner.recipe import Recipe
+
+# Multiplications in a product below which a second thread costs more than it does.
+PAYS = 4_000_000
+
+
+def count(recipe: Recipe) -> int:
+    """The threads for a recipe, alone or in a stack: who trains beside it must not change how its sums are split."""
+    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
+    largest = max(fan_in * fan_out for fan_in, fan_out in pairwise((features, *recipe.widths[1:])))
+    return available() if recipe.plan.batch_size * largest >= PAYS else 1
+
+
+def limited(recipe: Recipe) -> Any:
+    """A context in which BLAS has `count(recipe)` threads."""
+    return _controller().limit(limits=count(recipe), user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def available() -> int:
+    """The most that BLAS was given, by the machine or by the environment (OPENBLAS_NUM_THREADS and its kin)."""
+    return max((library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"), default=1)
+
+
+@lru_cache(maxsize=1)
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
