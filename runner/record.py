@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from runner import shrink, threads
 from runner.experiment import Experiment, code_digest
 from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
@@ -213,7 +214,11 @@ class Record:
             "metrics": {"last": result.last, "best": result.best},
             "findings": [],
             "error": result.error,
-            "timings": {"training_seconds": round(result.seconds, 6)},
+            "timings": {
+                "training_seconds": round(result.seconds, 6),
+                "blas_threads": threads.count(experiment.recipe),
+                "shrunk_to": shrink.coordinates(experiment.recipe) - 1 if shrink.applies(experiment.recipe) else None,
+            },
             "seed": experiment.recipe.seed,
             "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
             "network": network_of(experiment),

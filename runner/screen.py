@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
 from runner.record import Record, Result
@@ -44,6 +45,9 @@ def introduce(experiment: Experiment) -> None:
         f"init {config['init']['name']}, {config['optimizer']['name']} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
     )
+    shrunk, blas = shrink.describe(recipe), threads.count(recipe)
+    if shrunk or blas > 1:
+        out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))
     for note in experiment.notes:
         out.print(Text(note))
 

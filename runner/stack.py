@@ -34,7 +34,7 @@ class Snapshot(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """`values` (K,) by metric, |W_l| (K, layers), and `g` (K, P): the whole training set's gradient, without dropout."""
+    """`values` (K,) by metric, |W_l| (K, layers), and `g` (K, P): the training set's gradient, without dropout."""
 
     values: dict[str, Array]
     weight_norms: Array
