@@ -31,7 +31,7 @@ from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
 from runner.nonfinite import NonFinite
 from runner.stack import Snapshot, Stack
-from runner.tracking import replace_file
+from runner.tracking import hide, replace_file
 from runner.train import Checkpoint, Status
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
@@ -113,7 +113,7 @@ class Record:
             directory,
             name=name,
             experiment=experiment.tracking.experiment,
-            params=flat(experiment.config),
+            params=flat(public_config(experiment)),
             tags={**tags, **run_tags(experiment)},
             dataset={
                 "name": dataset.name,
@@ -123,7 +123,7 @@ class Record:
             },
             command=command_of(experiment),
         )
-        write_config(directory / CONFIG, experiment.config)
+        write_config(directory / CONFIG, public_config(experiment))
         journal.artifact(CONFIG)
         return cls(experiment, journal, name)
 
@@ -227,6 +227,12 @@ class Record:
         }
 
 
+def public_config(experiment: Experiment) -> dict[str, Any]:
+    """The configuration as it may be kept and shown: without a password in the store's address."""
+    tracking = experiment.config["tracking"]
+    return {**experiment.config, "tracking": {**tracking, "uri": hide(tracking["uri"])}}
+
+
 def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | None:
     """The state that `Record.checkpoint` left in a run's directory; None where there is none."""
     path = directory / CHECKPOINT
@@ -243,7 +249,7 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
 
 
 def command_of(experiment: Experiment) -> str:
-    return shlex.join(["python", "-m", "runner", *experiment.overrides])
+    return hide(shlex.join(["python", "-m", "runner", *experiment.overrides]))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
