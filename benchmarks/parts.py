@@ -219,9 +219,11 @@ def thousand(repetitions: int) -> str:
                 ("jax.vmap, compiled before", whole["vmap"]),
                 ("jax.vmap with its compiling", with_compiling),
             )
-        ],
+        ),
     ]
-    return "## A sweep of 1,000 XOR runs, 1,000 iterations each, training only\n\n" + table(["", "s", "times ours"], rows)
+    return "## A sweep of 1,000 XOR runs, 1,000 iterations each, training only\n\n" + table(
+        ["", "s", "times ours"], rows
+    )
 
 
 def statistics_(repetitions: int) -> str:

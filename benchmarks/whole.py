@@ -64,8 +64,19 @@ def jax_jit() -> float:
 def scikit_learn() -> float:
     from sklearn.neural_network import MLPClassifier
 
-    model = MLPClassifier((4,), activation="logistic", solver="sgd", learning_rate_init=LR, momentum=0.0, alpha=0.0,
-                          batch_size=4, max_iter=ITERATIONS, tol=0.0, n_iter_no_change=10**9, random_state=SEED)  # fmt: skip
+    model = MLPClassifier(
+        (4,),
+        activation="logistic",
+        solver="sgd",
+        learning_rate_init=LR,
+        momentum=0.0,
+        alpha=0.0,
+        batch_size=4,
+        max_iter=ITERATIONS,
+        tol=0.0,
+        n_iter_no_change=10**9,
+        random_state=SEED,
+    )
     return float(model.fit(X, Y).loss_)
 
 
