@@ -4,6 +4,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def products(recipe: Recipe, widths: tuple[int, ...], count: int) -> Callable[[]
     """The matrix products of so many iterations and nothing else: forward, by the weights, by the activations."""
     n, rng = recipe.plan.batch_size, np.random.default_rng(0)
     shapes = []
-    for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
         shapes += [(n, fan_in + 1, fan_out), (fan_in + 1, n, fan_out)] + [(n, fan_out, fan_in)] * (index > 0)
     made = [(rng.standard_normal((a, b)), rng.standard_normal((b, c)), np.empty((a, c))) for a, b, c in shapes]
 
@@ -66,7 +67,7 @@ def products(recipe: Recipe, widths: tuple[int, ...], count: int) -> Callable[[]
 
 def operations(recipe: Recipe, widths: tuple[int, ...]) -> int:
     """Floating-point operations of an iteration's products."""
-    pairs = list(zip(widths, widths[1:], strict=False))
+    pairs = list(pairwise(widths))
     total = sum(4 * (fan_in + 1) * fan_out for fan_in, fan_out in pairs)
     return recipe.plan.batch_size * (total + sum(2 * fan_in * fan_out for fan_in, fan_out in pairs[1:]))
 

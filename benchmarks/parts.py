@@ -8,7 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +67,7 @@ def iteration(repetitions: int) -> str:
                 continue
             # Ours on the cats as long as the published run: its start, 0.1 s, is part of it.
             count[name] = 2500 if key == "cats" and name == "runner" else each.iterations
-            portions[name] = lambda run=run, name=name: run(count[name])
+            portions[name] = partial(run, count[name])
         found = interleaved(portions, max(3, repetitions // (3 if key == "cats" else 1)))
         per = {name: [second / count[name] * 1e6 for second in seconds] for name, seconds in found.items()}
         rows = [
@@ -230,7 +232,7 @@ def statistics_(repetitions: int) -> str:
     """What the rows of the trace cost, 200 of them a run."""
     rows = []
     for key, each in problems().items():
-        iterations = 10_000 if key == "xor" else 2_500
+        iterations = 2_500 if key == "cats" else 10_000
         portions = {
             name: lambda every=every, each=each, iterations=iterations: list(
                 train([each.with_plan(iterations=iterations, log_every=every)])
@@ -258,13 +260,13 @@ def stack_size(repetitions: int) -> str:
     for name, overrides in kinds.items():
         made = compose(overrides)
         chosen = sweep.stack_size(made)
-        tried = sorted({K for K in sizes if K <= 20 * chosen} | {min(chosen, 1024)})
+        tried = sorted({size for size in sizes if size <= 20 * chosen} | {chosen})
         portions = {K: Stack.start(_members(made.recipe, K)) for K in tried}
         count = {K: max(2, 400 // (K * (1 if "XOR" in name else 4))) for K in tried}
         found = interleaved({str(K): steps(stack, count[K]) for K, stack in portions.items()}, repetitions)
         per = {K: [second / count[K] / K for second in found[str(K)]] for K in tried}
         cells = [f"{K}: {ratio(per[K], per[1]):.2f}" for K in tried]
-        rows.append([name, ", ".join(f"**{c}**" if K == chosen else c for K, c in zip(tried, cells, strict=True))])
+        rows.append([name, ", ".join(f"**{c}**" if chosen == K else c for K, c in zip(tried, cells, strict=True))])
     return "## Stack size: time a member-step, one at a time = 1\n\n" + table(["network", "members: time"], rows)
 
 
@@ -294,7 +296,7 @@ def scaling(repetitions: int) -> str:
         times = {value: median(found[str(value)]) / count[value] * 1e6 for value in grid}
         values = list(grid)
         slopes = [
-            np.log(times[b] / times[a]) / np.log(b / a) for a, b in zip(values, values[1:], strict=False)
+            np.log(times[b] / times[a]) / np.log(b / a) for a, b in pairwise(values)
         ]  # of the curve in a double logarithmic plot: 1 is linear
         rows = [
             [value, f"{times[value]:.1f}", "" if index == 0 else f"{slopes[index - 1]:.2f}"]

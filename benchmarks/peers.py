@@ -1,5 +1,5 @@
-"""Everyone who trains: each `Peer` makes, for a problem, a function that trains from the initial weights and gives the
-final layers. What is prepared once (a graph, a compilation) is outside of what is timed, and is timed apart.
+"""Everyone who trains: each makes, for a problem, a function that trains from the initial weights and gives the final
+layers. What is prepared once (a compilation) is outside of what is timed.
 """
 
 import warnings
@@ -33,7 +33,7 @@ def ours_unshrunk(problem: Problem) -> Training:
 
 
 def plain_numpy(problem: Problem) -> Training:
-    """As the posts and the course write it: a dictionary of parameters, rows as columns, the cost at every iteration."""
+    """As the posts and the course write it: parameters in a dictionary, a column a row, the cost at every iteration."""
     X, Y, depth = problem.X.T.copy(), problem.Y.T.copy(), len(problem.layers)
     n = X.shape[1]
 

@@ -488,7 +488,8 @@ def _score(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, 
         return lambda A, data: scores.r_squared(A, data.Y)
     if output == "softmax":
         return lambda A, data: scores.share_right(scores.most_probable(A), data.y)
-    return lambda A, data: scores.share_right(scores.nearest_label(A, labels), data.y)
+    borders = scores.halfway(labels)
+    return lambda A, data: scores.share_right(scores.between(A, borders), data.y)
 
 
 def _plan(

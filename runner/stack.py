@@ -6,6 +6,7 @@ may not is shared: shapes, data, activation, loss, kind of optimizer, batch size
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,11 +35,15 @@ class Snapshot(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """`values` (K,) by metric, |W_l| (K, layers), and `g` (K, P): the training set's gradient, without dropout."""
+    """`values` (K,) by metric, |W_l| (K, layers), and `g` (K, P): the training set's gradient, without dropout.
+
+    `sound`: the costs, the weights and the gradients are numbers. Where it is false, it may be only their squares.
+    """
 
     values: dict[str, Array]
     weight_norms: Array
     g: Array
+    sound: bool
 
 
 class Rows(NamedTuple):
@@ -75,7 +80,7 @@ class Stack:
     """
 
     def __init__(self, recipes: Sequence[Recipe], state: Snapshot, prepared: Prepared | None = None):
-        """`recipes`: those of `state.members`, in their order. The arrays of `state` become the stack's own."""
+        """`recipes`: those of `state.members`, in their order. The memory of `state` becomes the stack's own."""
         shared = recipes[0]
         dtype = np.dtype(shared.dtype)
         self.prepared = prepared or prepare(shared)
@@ -84,7 +89,9 @@ class Stack:
         widths = self.prepared.widths
         self.network = Network(widths, _faulty_activation(shared), _faulty_head(shared), _column_3d(recipes, dtype))
         self.optimizer = shared.optimizer(**_columns(recipes, dtype))
-        self.theta, self.g, self.change = state.theta, np.zeros_like(state.theta), np.zeros_like(state.theta)
+        self._both = np.stack([state.theta, np.zeros_like(state.theta)])  # θ and g (2, K, P)
+        self.theta, self.g = self._both
+        self.change = np.zeros_like(self.theta)
         self.layers, self.g_layers = affine_of(self.theta, widths), affine_of(self.g, widths)
         self.memory = self.optimizer.init(self.theta) if state.memory is None else state.memory
         n = len(self.prepared.sets["train"].X1)
@@ -98,7 +105,6 @@ class Stack:
             self._whole = make_pass(widths, self.prepared.sets["train"].X1, len(recipes), True), self._whole[1]
         self._epoch, self._order = -1, np.empty((0, 0), dtype=np.intp)
         self._keys = metric_keys(len(widths) - 1)
-        self._starts = [span.start for span in spans(widths)]
         self._cuts = [cut for span in spans(widths) for cut in (span.start, span.bias)]  # W and b of each layer
 
     @classmethod
@@ -198,22 +204,20 @@ class Stack:
                     self.g *= self.fault.factor(passed.n)
         if self.network.l2 is not None:
             values["train/objective"] = values["train/cost"] + penalty(self.network, self.layers)
-        squares = np.add.reduceat(self.g * self.g, self._starts, axis=1)  # (K, layers)
-        values["grad_norm"] = np.sqrt(squares.sum(axis=1))
-        gradients, weights = np.sqrt(squares), self._weight_norms(self.theta)
+        squares = np.add.reduceat(self._both * self._both, self._cuts, axis=2)  # (2, K, W and b of each layer)
+        layers = squares[1, :, ::2] + squares[1, :, 1::2]  # (K, layers)
+        values["grad_norm"] = np.sqrt(np.add.reduce(layers, axis=1))
+        gradients, weights = np.sqrt(layers), np.sqrt(squares[0, :, ::2])
         for layer, (gradient, weight, _) in enumerate(self._keys):
             values[gradient], values[weight] = gradients[:, layer], weights[:, layer]
-        return Measured(values, weights, self.g)
+        total = np.add.reduce(squares, axis=None) + np.add.reduce(values["train/cost"])
+        return Measured(values, weights, self.g, sound=isfinite(total))
 
     def update_ratios(self, change: Array, before: Array) -> dict[str, Array]:
         """|ΔW_l| / |W_l| of each layer, `before` (K, layers) the |W_l| before the change; NaN where that is 0."""
-        ratios = np.full(before.shape, np.nan, before.dtype)
-        np.divide(self._weight_norms(change), before, out=ratios, where=before > 0)
+        moved = np.sqrt(np.add.reduceat(change * change, self._cuts, axis=1)[:, ::2])
+        ratios = moved / np.where(before > 0, before, np.nan)
         return {ratio: ratios[:, layer] for layer, (_, _, ratio) in enumerate(self._keys)}
-
-    def _weight_norms(self, theta: Array) -> Array:
-        """|W_l| (K, layers) of flat parameters, or of a change of them."""
-        return np.sqrt(np.add.reduceat(theta * theta, self._cuts, axis=1)[:, ::2])
 
     def _pass(self, name: str) -> Pass:
         """The arrays for all rows of a set, without dropout."""

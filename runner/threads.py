@@ -15,9 +15,10 @@ PAYS = 4_000_000
 
 def count(recipe: Recipe) -> int:
     """The threads for a recipe, alone or in a stack: who trains beside it must not change how its sums are split."""
+    most = available()  # asked before anything is limited
     features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
     largest = max(fan_in * fan_out for fan_in, fan_out in pairwise((features, *recipe.widths[1:])))
-    return available() if recipe.plan.batch_size * largest >= PAYS else 1
+    return most if recipe.plan.batch_size * largest >= PAYS else 1
 
 
 def limited(recipe: Recipe) -> Any:

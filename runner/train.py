@@ -121,12 +121,13 @@ class _Loop:
     def logged_step(self) -> Iterator[Event]:
         """Measure, look at what was measured, update, and only then yield the row: the update's size is part of it."""
         measured = self.stack.measure()
-        K = len(self.stack.members)
-        yield from self.look(measured.values["train/cost"])
-        if not self.running:
-            return
-        if len(self.stack.members) < K:
-            measured = self.stack.measure()
+        if not measured.sound:
+            K = len(self.stack.members)
+            yield from self.look(measured.values["train/cost"])
+            if not self.running:
+                return
+            if len(self.stack.members) < K:
+                measured = self.stack.measure()
         step, members, values = self.stack.step, self.stack.members, measured.values
         if step >= self.plan.iterations:
             yield Rows(step, members, values)
@@ -136,7 +137,8 @@ class _Loop:
         whole = self.stack.full_batch and not self.stack.dropping
         change = self.stack.advance(measured.g if whole else self.stack.gradient())
         yield Rows(step, members, values | self.stack.update_ratios(change, measured.weight_norms))
-        yield from self.stop_the_patient(step, values)
+        if self.plan.patience is not None:
+            yield from self.stop_the_patient(step, values, self.plan.patience)
 
     def look(self, cost: Array) -> Iterator[Event]:
         """Post-mortems where a cost (K,) or a weight is not finite; members whose weights are not end here."""
@@ -175,16 +177,14 @@ class _Loop:
             before = row
             replay.advance(replay.gradient())
 
-    def stop_the_patient(self, step: int, values: dict[str, Array]) -> Iterator[Event]:
+    def stop_the_patient(self, step: int, values: dict[str, Array], patience: int) -> Iterator[Event]:
         """Early stopping: a member whose objective has not improved for `patience` iterations has finished."""
-        if self.plan.patience is None:
-            return
         value = values[self.plan.objective] * (1 if self.plan.mode == "min" else -1)
         members = self.stack.members
         better = value < self.best[members]
         self.best[members] = np.where(better, value, self.best[members])
         self.best_step[members] = np.where(better, step, self.best_step[members])
-        tired = np.flatnonzero(step - self.best_step[members] >= self.plan.patience)
+        tired = np.flatnonzero(step - self.best_step[members] >= patience)
         if len(tired):
             # One that has just left the numbers goes on to the next row, where its post-mortem is held.
             cost = self.stack.select(tired).measure().values["train/cost"]

@@ -275,3 +275,19 @@ def test_a_killed_sweep_run_again_repeats_nothing_and_loses_nothing(tmp_path: Pa
             assert json.loads((path.parent / "summary.json").read_text())["status"] == "finished"
     assert len(ended) == 80
     assert set(ended.values()) == {1}, "a job that had ended was run again"
+
+
+def test_a_stack_is_as_large_as_pays_and_one_where_a_single_network_fills_it(
+    composer: Composer, data_files: dict[str, list[str]]
+) -> None:
+    def size(*overrides: str) -> int:
+        return sweep.stack_size(compose_with(composer, overrides))
+
+    flower = ["dataset=flower", "optimizer=gd"]
+    sizes = [size(*flower, f"architecture.hidden={hidden}") for hidden in ([4], [20], [64], [64, 64])]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 30 > sizes[1] > 5
+    assert sizes[-1] == 1
+    assert size("dataset=xor") == sweep.MOST
+    cats = ["experiment=course/cats", *data_files["cats"], "architecture.hidden=[2000]"]
+    assert size(*cats) > size(*cats, "training.shrink=false")  # 28 rows of 48 features

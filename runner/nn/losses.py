@@ -79,7 +79,7 @@ PROBABILITIES = ("sigmoid", "softmax")
 
 def mean_over_rows(losses: Array) -> Array:
     """J (K,) = (1/n) sum over rows and outputs of `losses` (K, n, outputs)."""
-    return losses.sum(axis=(1, 2)) / losses.shape[1]
+    return np.add.reduce(losses, axis=(1, 2)) / losses.shape[1]
 
 
 def cross_entropy(output: str, epsilon: float = 0.0) -> Head:

@@ -15,12 +15,22 @@ def nearest_label(A: Array, labels: Array) -> np.ndarray:
 
     Halfway between two labels counts as the lower: a sigmoid says 1 only above 0.5.
     """
-    return np.searchsorted((labels[1:] + labels[:-1]) / 2, A[..., 0], side="left")
+    return between(A, halfway(labels))
+
+
+def halfway(labels: Array) -> Array:
+    """The borders between neighbouring ascending labels."""
+    return (labels[1:] + labels[:-1]) / 2
+
+
+def between(A: Array, borders: Array) -> np.ndarray:
+    """`nearest_label`, for those who keep the borders: (K, n) the number of borders below a single output."""
+    return borders.searchsorted(A[..., 0])
 
 
 def share_right(predicted: np.ndarray, y: np.ndarray) -> Array:
     """Accuracy (K,): the share of rows whose predicted class (K, n) is the true one (n,)."""
-    return (predicted == y).sum(axis=1) / len(y)
+    return np.add.reduce(predicted == y, axis=1, dtype=np.intp) / len(y)
 
 
 def r_squared(A: Array, Y: Array) -> Array:
