@@ -289,5 +289,5 @@ def test_a_stack_is_as_large_as_pays_and_one_where_a_single_network_fills_it(
     assert sizes[0] > 30 > sizes[1] > 5
     assert sizes[-1] == 1
     assert size("dataset=xor") == sweep.MOST
-    cats = ["experiment=course/cats", *data_files["cats"], "architecture.hidden=[2000]"]
+    cats = ["experiment=course/cats", *data_files["cats"], "architecture.hidden=[200]"]
     assert size(*cats) > size(*cats, "training.shrink=false")  # 28 rows of 48 features
