@@ -6,12 +6,9 @@ written.
 """
 
 import hashlib
-import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,11 +16,11 @@ from annotated_types import Ge, Le
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import datasets
-from datasets import DataError, Dataset
-from datasets.preparation import prepare
+from datasets import Dataset
 from runner.configuration import Composed, Composer
-from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules, scores
+from runner.data import dataset_problems, label_values, load, score_of, sets_of
+from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
+from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
 from runner.nn.types import PositiveCount
 from runner.recipe import Data, Plan, Recipe
@@ -37,22 +34,6 @@ MODULES = {
     "schedule": (schedules, "Schedule"),
     "fault": (faults, "Fault"),
 }
-# What does not change a run's result, and what members of a stack may differ in (beside the optimizer's numbers, l2,
-# dropout and the target).
-NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "resume")
-NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
-# The sources that decide what numbers come out.
-COMPUTING = (
-    "runner/nn",
-    "runner/recipe.py",
-    "runner/shrink.py",
-    "runner/threads.py",
-    "runner/stack.py",
-    "runner/train.py",
-    "runner/nonfinite.py",
-    "runner/experiment.py",
-    "datasets",
-)
 ROWS = 200  # about so many rows a run, where training.log_every is auto
 
 
@@ -113,7 +94,7 @@ class Experiment:
 
     @property
     def data_digest(self) -> str:
-        return _digest(self.dataset)
+        return data_digest(self.dataset)
 
     def key(self) -> str:
         """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
@@ -208,7 +189,7 @@ def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
 def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experiment:
     """`build`, for a configuration that is resolved already: nothing in it is interpolated."""
     problems = _problems(plain)
-    dataset = None if any(p.startswith("dataset") for p in problems) else _load(plain["dataset"], problems)
+    dataset = None if any(p.startswith("dataset") for p in problems) else load(plain["dataset"], problems)
     if problems or dataset is None:
         raise ConfigError(problems)
     architecture: Architecture = _call("architecture", plain["architecture"])
@@ -217,7 +198,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         _check_labels(plain, architecture, dataset, output, problems)
     if problems:
         raise ConfigError(problems)
-    sets, labels = _sets(dataset, output, plain["dtype"])
+    sets, labels = sets_of(dataset, output, plain["dtype"])
     plan, goal, constant = _plan(plain, sets, loss, output, problems)
     _check_fault(plain, output, problems)
     if problems:
@@ -228,7 +209,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         widths=(dataset.n_features, *architecture.hidden, sets["train"].Y.shape[1]),
         activation=options(activations, "Activation")[architecture.activation](),
         head=options(losses, "Head")[loss](output, architecture.epsilon),
-        score=_score(dataset, output, labels),
+        score=score_of(dataset, output, labels),
         optimizer=_function("optimizer", plain["optimizer"]["name"]),
         schedule=_call("schedule", plain["schedule"]),
         plan=plan,
@@ -255,23 +236,6 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         labels=labels,
         progress=plain["progress"],
     )
-
-
-@lru_cache(maxsize=1)
-def code_digest() -> str:
-    """SHA-256 over the sources that compute results."""
-    digest = hashlib.sha256()
-    root = Path(__file__).resolve().parents[1]
-    for place in COMPUTING:
-        path = root / place
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(root).as_posix().encode() + file.read_bytes())
-    return digest.hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _digest(dataset: Dataset) -> str:
-    return dataset.digest()
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:
@@ -302,7 +266,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     problems += validate(general, top, "", name="the configuration")
     if plain.get("resume"):
         problems.append("resume goes on with one run: python -m runner resume=DIRECTORY, without -m.")
-    problems += _dataset_problems(plain["dataset"])
+    problems += dataset_problems(plain["dataset"])
     for group in MODULES:
         problems += _group_problems(group, plain[group])
     problems += validate(training, plain["training"], "training", name="training")
@@ -350,66 +314,6 @@ def _call(group: str, section: dict[str, Any]) -> Any:
     return _function(group, section["name"])(**{key: value for key, value in section.items() if key != "name"})
 
 
-def _dataset_function(name: Any) -> Callable[..., Dataset] | None:
-    """`datasets/NAME.py`'s function NAME."""
-    if not isinstance(name, str) or not name.isidentifier():
-        return None
-    try:
-        module = importlib.import_module(f"datasets.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"datasets.{name}":
-            raise
-        return None
-    return options(module, "Dataset").get(name)
-
-
-def _dataset_parts(section: dict[str, Any], function: Callable[..., Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The dataset's own arguments, and those of the preparation common to all."""
-    common = _parameters(prepare) - {"dataset"}
-    own = {key: value for key, value in section.items() if key != "name" and key not in common}
-    return own, {key: value for key, value in section.items() if key in common}
-
-
-def _parameters(function: Callable[..., Any]) -> set[str]:
-    return set(function.__code__.co_varnames[: function.__code__.co_argcount + function.__code__.co_kwonlyargcount])
-
-
-def _dataset_problems(section: dict[str, Any]) -> list[str]:
-    function = _dataset_function(section.get("name"))
-    if function is None:
-        names = sorted(name for name in _dataset_names() if _dataset_function(name))
-        near = suggest(section.get("name"), names)
-        return [f"dataset.name must be one of {', '.join(names)}. Got {show(section.get('name'))}." + near]
-    own, common = _dataset_parts(section, function)
-    common_keys = sorted(_parameters(prepare) - {"dataset"})
-    problems = validate(function, own, "dataset", elsewhere=common_keys)
-    return problems + validate(prepare, common, "dataset", name="dataset")
-
-
-def _dataset_names() -> list[str]:
-    import pkgutil
-
-    return [module.name for module in pkgutil.iter_modules(datasets.__path__)]
-
-
-def _load(section: dict[str, Any], problems: list[str]) -> Dataset | None:
-    try:
-        return _loaded(json.dumps(section, sort_keys=True))
-    except DataError as error:
-        problems.append(f"dataset={section['name']}: {error}")
-        return None
-
-
-@lru_cache(maxsize=8)
-def _loaded(section: str) -> Dataset:
-    """The data of a `dataset` section (as JSON); the jobs of a sweep share the arrays."""
-    arguments = json.loads(section)
-    function = _dataset_function(arguments["name"])
-    assert function is not None
-    own, common = _dataset_parts(arguments, function)
-    return prepare(function(**own), **common)
-
-
 def _head(architecture: Architecture, dataset: Dataset, problems: list[str]) -> tuple[str, str]:
     """The output function and the loss, `auto` filled in from the labels."""
     output, loss = architecture.output, architecture.loss
@@ -431,14 +335,6 @@ def _head(architecture: Architecture, dataset: Dataset, problems: list[str]) -> 
     return output, loss
 
 
-def _label_values(dataset: Dataset) -> np.ndarray:
-    """What a single output is trained towards: the labels themselves where they are numbers, else their indices."""
-    assert dataset.classes is not None
-    if all(isinstance(label, int | float) for label in dataset.classes):
-        return np.array(dataset.classes, dtype=float)
-    return np.arange(len(dataset.classes), dtype=float)
-
-
 def _check_labels(
     plain: dict[str, Any], architecture: Architecture, dataset: Dataset, output: str, problems: list[str]
 ) -> None:
@@ -446,7 +342,7 @@ def _check_labels(
     if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
         return
     low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
-    values = np.unique(dataset.train.y) if dataset.classes is None else _label_values(dataset)
+    values = np.unique(dataset.train.y) if dataset.classes is None else label_values(dataset)
     outside = [f"{value:g}" for value in values if not low <= value <= high]
     if outside:
         what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
@@ -455,41 +351,6 @@ def _check_labels(
             f"label{'s' if len(outside) > 1 else ''} {what}. architecture.output=auto fits the labels; "
             "allow_unreachable_labels=true trains all the same."
         )
-
-
-@lru_cache(maxsize=16)
-def _sets(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data], np.ndarray]:
-    """The arrays that training sees, and the labels of a single output, ascending."""
-    labels = np.empty(0)
-    if dataset.classes is not None and output != "softmax":
-        reachable = len(dataset.classes) == 2 and output == "sigmoid" and not _within_sigmoid(dataset)
-        labels = np.array([0.0, 1.0]) if reachable else _label_values(dataset)
-    sets = {}
-    for name, rows in (("train", dataset.train), ("val", dataset.validation), ("test", dataset.test)):
-        if rows is None:
-            continue
-        if dataset.classes is None:
-            Y = np.asarray(rows.y, dtype=float)[:, None]
-        elif output == "softmax":
-            Y = np.eye(len(dataset.classes))[rows.y]
-        else:
-            Y = labels[rows.y][:, None]
-        sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
-    return sets, labels
-
-
-def _within_sigmoid(dataset: Dataset) -> bool:
-    values = _label_values(dataset)
-    return bool(values.min() >= 0 and values.max() <= 1)
-
-
-def _score(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, Data], Any]:
-    if dataset.classes is None:
-        return lambda A, data: scores.r_squared(A, data.Y)
-    if output == "softmax":
-        return lambda A, data: scores.share_right(scores.most_probable(A), data.y)
-    borders = scores.halfway(labels)
-    return lambda A, data: scores.share_right(scores.between(A, borders), data.y)
 
 
 def _plan(

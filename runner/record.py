@@ -26,7 +26,8 @@ import numpy as np
 import yaml
 
 from runner import shrink, threads
-from runner.experiment import Experiment, code_digest
+from runner.experiment import Experiment
+from runner.identity import code_digest
 from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
 from runner.nonfinite import NonFinite

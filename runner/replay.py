@@ -14,7 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from runner import journal, trace
-from runner.experiment import build_plain, code_digest
+from runner.experiment import build_plain
+from runner.identity import code_digest
 from runner.record import versions
 from runner.resume import stored_config
 from runner.schema import ConfigError

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from runner import journal
-from runner.experiment import NOT_DECISIVE, Experiment, build_plain, compose
+from runner.experiment import Experiment, build_plain, compose
+from runner.identity import NOT_DECISIVE
 from runner.record import CONFIG, Record, saved_checkpoint, write_config
 from runner.schema import ConfigError, suggest
 

@@ -252,9 +252,9 @@ def test_a_run_whose_data_has_gone_keeps_its_curves(tmp_path: Path, data_files: 
     overrides = ["dataset=csv", f"dataset.path={tmp_path / 'own.csv'}", "dataset.target=label"]
     run([*overrides, "training.iterations=3"], tmp_path / "run")
     (tmp_path / "own.csv").unlink()
-    from runner import experiment
+    from runner import data
 
-    experiment._loaded.cache_clear()
+    data.loaded.cache_clear()
     assert [path.stem for path in plots.draw(tmp_path / "run")] == ["cost", "layers"]
     drawn = plots.draw_run(load(tmp_path / "run"))
     assert "own.csv" in drawn.note
