@@ -86,7 +86,9 @@ def _checked(here: session.Session, arguments: Namespace) -> list[str]:
         assert experiment.composed is not None
         return [*overrides, *experiment.composed.extra]
     here.jobs = here.composer.expand([text for text in swept if text in tasks or text not in overrides])
-    here.check(here.jobs)
+    experiments = here.check(here.jobs)
+    if not any(text.startswith("hydra/launcher=") for text in overrides):
+        here.connect(experiments[0])
     _check_directory(overrides, "hydra.sweep.dir")
     multirun = [] if arguments.multirun else ["-m"]
     ours = not any(text.startswith("hydra/sweeper=") for text in overrides)

@@ -67,6 +67,9 @@ class SweepOptions:
     skip_done: bool
     fail_fast: bool
     dry_run: bool
+    backend: Literal["auto", "serial", "loky", "ray"] = "auto"
+    workers: PositiveCount | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,10 +189,14 @@ def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
     return build_plain(_resolved(config), overrides)
 
 
-def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experiment:
-    """`build`, for a configuration that is resolved already: nothing in it is interpolated."""
+def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: Dataset | None = None) -> Experiment:
+    """`build`, for a configuration that is resolved already: nothing in it is interpolated.
+
+    `dataset` is what it names, where that has been loaded already, perhaps on another machine.
+    """
     problems = _problems(plain)
-    dataset = None if any(p.startswith("dataset") for p in problems) else load(plain["dataset"], problems)
+    if dataset is None:
+        dataset = None if any(p.startswith("dataset") for p in problems) else load(plain["dataset"], problems)
     if problems or dataset is None:
         raise ConfigError(problems)
     architecture: Architecture = _call("architecture", plain["architecture"])

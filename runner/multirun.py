@@ -13,10 +13,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner import leaderboard, screen, session
 from runner.configuration import Composed, hydra_node
+from runner.executor import Plan
 from runner.experiment import Experiment
 from runner.journal import Journal
 from runner.record import SUMMARY, Result, short_name, write_config
-from runner.sweep import Job, estimate, stacks
+from runner.sweep import Job, estimate
 
 SUMMARY_DIR = "summary"
 
@@ -42,9 +43,11 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     sweep_dir = Path(str(master.hydra.sweep.dir)).absolute()
     for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
         screen.console().print(note, markup=False)
+    numbers = sorted(todo.values())
+    how = here.plan([experiments[number] for number in numbers]) if numbers else None
     if options.dry_run:
-        numbers = sorted(todo.values())
         rehearse(
+            how,
             [names[n] for n in numbers],
             [experiments[n] for n in numbers],
             [names[n] for n, k in enumerate(keys) if k in done],
@@ -52,6 +55,8 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
         return []
     here.sweep = sweep_id(keys)
     screen.console().print(announce(len(keys), len(todo), len(set(keys) & set(done)), sweep_dir), highlight=False)
+    if how:
+        screen.console().print(str(how), highlight=False)
     _save_master(master, sweep_dir)
     jobs = {
         key: Job(
@@ -65,7 +70,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     here.start_tracking(experiments[0])
     for directory in done.values():
         here.follow(directory)  # if it has not reached this store yet, it does now
-    made = dict(zip(jobs, here.run(list(jobs.values())), strict=False)) if jobs else {}
+    made = dict(zip(jobs, here.run(list(jobs.values()), how), strict=False)) if jobs else {}
     results = _shown(experiments, keys, names, made, done)
     here.results = results
     if results:
@@ -100,11 +105,11 @@ def announce(asked: int, to_run: int, done: int, sweep_dir: Path) -> str:
     return f"{to_run} runs in {screen.relative(sweep_dir)}{more}"
 
 
-def rehearse(names: Sequence[str], experiments: Sequence[Experiment], skipped: Sequence[str]) -> None:
+def rehearse(how: Plan | None, names: Sequence[str], experiments: Sequence[Experiment], skipped: Sequence[str]) -> None:
     """What a sweep would do (sweep.dry_run=true): its stacks with their jobs, what it would skip, the time."""
     out = screen.console()
     total = 0.0
-    for numbers in stacks(experiments):
+    for numbers in how.stacks if how else []:
         seconds = estimate([experiments[number] for number in numbers])
         total += seconds
         out.print(
@@ -112,6 +117,8 @@ def rehearse(names: Sequence[str], experiments: Sequence[Experiment], skipped: S
         )
     for name in skipped:
         out.print(f"skipped, done before: {name}", markup=False)
+    if how:
+        out.print(str(how))
     out.print(f"{len(experiments)} runs, about {total:.2g} s of training. Nothing was run (sweep.dry_run=true).")
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import screen, sweep
+from runner import executor, screen, sweep
 from runner.configuration import Composer
+from runner.executor import Crew, CrewError, Plan
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
 from runner.journal import JournalError
@@ -35,6 +36,7 @@ class Session:
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
+        self.crew: Crew | None = None  # workers of a cluster, where the door has found one
         self._checked: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:
@@ -60,15 +62,41 @@ class Session:
             return experiments
         raise ConfigError(_in_jobs(problem, where, len(jobs)) for problem, where in found.items())
 
-    def run(self, jobs: Sequence[Job]) -> list[Result]:
-        """Train and record the jobs, with the tracking process beside and a progress line above."""
+    def run(self, jobs: Sequence[Job], how: Plan | None = None) -> list[Result]:
+        """Train and record the jobs, with the tracking process beside and a progress line above.
+
+        Others train them where the plan says so.
+        """
         self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
         wanted = jobs[0].experiment.progress
         with screen.live(len(jobs), plan.iterations, wanted) as progress, _recording():
-            results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast)
+            fail_fast = jobs[0].experiment.sweep.fail_fast
+            if how is None or how.backend == "serial":
+                results = sweep.run(jobs, self._began, progress, self.stop, fail_fast)
+            else:
+                crew = self._hired(how)
+                results = executor.run(jobs, how.stacks, crew, self._began, progress, self.stop, fail_fast)
         self.results += results
         return results
+
+    def plan(self, experiments: Sequence[Experiment]) -> Plan:
+        """How the sweep will be run."""
+        return executor.plan(experiments, executor.cores(), self.crew)
+
+    def connect(self, experiment: Experiment) -> None:
+        """Find the cluster that the sweep is to run on, if any. Raises ConfigError where there is none."""
+        if experiment.sweep.backend == "ray":
+            from runner import cluster
+
+            self.crew = cluster.connect(experiment.sweep.address, experiment.sweep.workers)
+
+    def _hired(self, plan: Plan) -> Crew:
+        if self.crew is not None:
+            return self.crew
+        from runner.processes import Processes  # late: most commands start no workers
+
+        return Processes(plan.workers)
 
     def start_tracking(self, experiment: Experiment) -> None:
         """Start the tracking process, once a session, where the configuration wants one."""
@@ -153,6 +181,8 @@ def _recording() -> Iterator[None]:
     """A record that cannot be written, as on a full disk, is said without a traceback: no code is at fault."""
     try:
         yield
+    except CrewError as error:
+        sys.exit(f"{error}\nWhat was written before is whole; sweep.backend=serial starts no workers.")
     except (JournalError, OSError) as error:
         if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
             sys.exit(f"The run cannot be recorded: {error}\nWhat was written before is whole: python -m runner.sync")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import shrink
+from runner import cost, shrink
 from runner.experiment import Experiment
 from runner.record import Record, Result
 from runner.stack import Stack
@@ -107,14 +107,18 @@ def resume(
         _train([record], progress, stop, checkpoint)
 
 
-def stacks(experiments: Sequence[Experiment]) -> list[list[int]]:
-    """The positions of the experiments that train together, in the order in which the first of each comes."""
+def stacks(experiments: Sequence[Experiment], workers: int = 1) -> list[list[int]]:
+    """The positions of the experiments that train together, in the order in which the first of each comes.
+
+    Where several workers train them, each gets several stacks.
+    """
     alike: dict[str, list[int]] = {}
     for number, experiment in enumerate(experiments):
         alike.setdefault(experiment.stack_key(), []).append(number)
     cut = []
     for numbers in alike.values():
-        size = stack_size(experiments[numbers[0]])
+        first = experiments[numbers[0]]
+        size = min(stack_size(first), cost.portion(first.recipe, len(numbers), len(alike), workers))
         cut += [numbers[start : start + size] for start in range(0, len(numbers), size)]
     return cut
 
@@ -157,7 +161,7 @@ def _train(
 
     try:
         for event in train([record.experiment.recipe for record in records], should_stop, checkpoint):
-            _write(event, records, progress)
+            write(event, records, progress)
     except Exception:
         error = traceback.format_exc()
         running = [record for record in records if record.result.status is None]
@@ -176,7 +180,8 @@ def _train(
         raise
 
 
-def _write(event: Event, records: Sequence[Record], progress: Callable[[Record], None]) -> None:
+def write(event: Event, records: Sequence[Record], progress: Callable[[Record], None]) -> None:
+    """What training says goes to the records of its members."""
     match event:
         case Rows(step, members, values):
             rows = zip(*(column.tolist() for column in values.values()), strict=True)

@@ -9,6 +9,8 @@ from threadpoolctl import ThreadpoolController
 from runner import shrink
 from runner.recipe import Recipe
 
+_agreed: int | None = None
+
 # Multiplications in a product below which a second thread costs more than it does.
 PAYS = 4_000_000
 
@@ -29,7 +31,17 @@ def limited(recipe: Recipe) -> Any:
 @lru_cache(maxsize=1)
 def available() -> int:
     """The most that BLAS was given, by the machine or by the environment (OPENBLAS_NUM_THREADS and its kin)."""
+    if _agreed is not None:
+        return _agreed
     return max((library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"), default=1)
+
+
+def agree(most: int) -> None:
+    """In a worker of a sweep: the most that BLAS has where the sweep was started, so that sums are split as there."""
+    global _agreed
+    if most != _agreed:
+        _agreed = most
+        available.cache_clear()
 
 
 @lru_cache(maxsize=1)
