@@ -11,8 +11,6 @@ from multiprocessing.connection import Connection, wait
 from time import perf_counter
 from typing import Any
 
-from joblib.externals.loky.backend.context import get_context
-
 from datasets import Dataset
 from runner.worker import Died, Message, Order, Ready, carry_out
 
@@ -25,6 +23,8 @@ class Worker:
     """The driver's end of a process."""
 
     def __init__(self, pickled: Callable[[str, Dataset], bytes]):
+        from joblib.externals.loky.backend.context import get_context  # late: most commands start no workers
+
         context = get_context("loky")
         self.line, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,), daemon=True)

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import executor, screen, sweep
+from runner import cluster, executor, screen, sweep
 from runner.configuration import Composer
 from runner.executor import Crew, CrewError, Plan
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
 from runner.journal import JournalError
+from runner.processes import Processes
 from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
@@ -86,16 +87,15 @@ class Session:
 
     def connect(self, experiment: Experiment) -> None:
         """Find the cluster that the sweep is to run on, if any. Raises ConfigError where there is none."""
-        if experiment.sweep.backend == "ray":
-            from runner import cluster
-
-            self.crew = cluster.connect(experiment.sweep.address, experiment.sweep.workers)
+        options = experiment.sweep
+        if options.backend == "ray":
+            cluster.check(options.address)
+            if options.address is not None:
+                self.crew = cluster.connect(options.address, options.workers)
 
     def _hired(self, plan: Plan) -> Crew:
-        if self.crew is not None:
-            return self.crew
-        from runner.processes import Processes  # late: most commands start no workers
-
+        if plan.backend == "ray":
+            return self.crew or cluster.start(plan.workers)
         return Processes(plan.workers)
 
     def start_tracking(self, experiment: Experiment) -> None:
