@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from runner.nn.activations import Activation
+from runner.nn.architectures import Own
 from runner.nn.faults import Fault
 from runner.nn.initializers import Generator, Initializer, draw
 from runner.nn.losses import Head
@@ -57,6 +58,8 @@ class Recipe:
     seed: int = 0
     rng: Literal["default", "legacy"] = "default"
     dtype: Literal["float64", "float32"] = "float64"
+    own: Own | None = None  # a network of the user's own: then activation, head and initializer have no part
+    layout: tuple[tuple[str, tuple[int, ...]], ...] = ()  # its parameters: (name, shape), in the order of θ
 
     def initial_parameters(self) -> Array:
         """θ (P,) at step 0. `rng="legacy"` draws from RandomState(seed), as published programs do."""
