@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 class Coordinate(NamedTuple):
-    """One number of a part at `place` in it: its gradient as given, and as measured; `error` is |a - m| / (|a| + |m|)."""
+    """One number of a part at `place` in it: its gradient as given, as measured; `error` is |a - m| / (|a| + |m|)."""
 
     part: str
     place: tuple[int, ...]
@@ -225,13 +225,18 @@ def _chosen(g: Array, part: Part, samples: int, generator: np.random.Generator) 
 def _part(
     costs: Costs, theta: Array, g: Array, base: float, part: Part, rho: float, positions: np.ndarray
 ) -> PartCheck:
-    """Measure a part's coordinates; with smaller steps where every one of them has a kink within reach."""
-    size = float(np.sqrt(np.mean(g[positions] ** 2))) if len(positions) else 0.0
-    h = 1e-4 if not size < 1e-5 else 1e-3
+    """Measure a part's coordinates: with larger steps where the slopes drown in rounding, and with smaller ones where
+    every coordinate has a kink within reach.
+    """
+    h = 1e-4
     numeric, kinked = slopes(costs, theta, positions, base, h)
     if kinked.all():
         h = 1e-5
         numeric, kinked = slopes(costs, theta, positions, base, h)
+    elif np.sqrt(np.mean(numeric**2)) < 1e-5:
+        wider, bent = slopes(costs, theta, positions, base, 10 * h)
+        if not bent.all():
+            h, numeric, kinked = 10 * h, wider, bent
     kept = positions[~kinked]
     analytic, numeric = g[kept], numeric[~kinked]
     off = np.abs(analytic - numeric)

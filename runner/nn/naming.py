@@ -60,9 +60,11 @@ def _mistake(
     top = max((each for each in found.layers if not each.ok), key=lambda each: each.layer)
     wrong = [part for part in top.parts if not part.ok] or list(top.parts)
     return (
-        _multiple(found, top, wrong, rows)
+        _summed_bias(found, costs, theta)
+        or _multiple(top, wrong, rows)
         or _supposed(found, theta, top, hypotheses)
-        or _bias(found, costs, theta, top, wrong)
+        or _factor(top, wrong)
+        or _bias(top, theta, wrong)
         or _weights(found, costs, theta, top, wrong, parts)
         or _unnamed(found, top, wrong)
     )
@@ -84,17 +86,17 @@ def _unsteady(found: Check) -> Mistake | None:
     return Mistake("unsteady", None, "Two calls at the same parameters give two gradients: something is random.", {})
 
 
-def _multiple(found: Check, top: LayerCheck, wrong: Sequence[PartCheck], rows: int) -> Mistake | None:
-    """a = c m, with one c for all parts of the layer that are wrong."""
+def _multiple(top: LayerCheck, wrong: Sequence[PartCheck], rows: int) -> Mistake | None:
+    """a = c m, with one telling c for all parts of the layer that are wrong."""
     ratio, distance = _ratio(_joined(wrong, "analytic"), _joined(wrong, "numeric"))
     if distance > FITS:
         return None
-    where, what = _where(top, wrong), _subject(top, wrong)
+    where = _where(top, wrong)
     evidence = {"c": ratio, f"rho of layer {top.layer}": top.rho, "rows": float(rows)}
     only_bias = all(part.part.kind == "b" for part in wrong)
     if abs(ratio) < FITS:
         kind = "frozen bias" if only_bias else "frozen"
-        return Mistake(kind, top.layer, f"The gradient {where} is 0, and the cost depends on {what}.", evidence)
+        return Mistake(kind, top.layer, f"The gradient {where} is 0, and the cost depends on it.", evidence)
     if _near(ratio, -1):
         return Mistake("sign", top.layer, f"The gradient {where} is the negative of the slope: a sign.", evidence)
     for power, kind, says in (
@@ -106,7 +108,16 @@ def _multiple(found: Check, top: LayerCheck, wrong: Sequence[PartCheck], rows: i
             if rows > 1 and _near(ratio, sign * float(rows) ** power):
                 turned = "" if sign > 0 else ", and its sign is wrong"
                 return Mistake(kind, top.layer, f"The gradient {where} is {says}{turned}.", evidence)
-    return Mistake("factor", top.layer, f"The gradient {where} is {ratio:.6g} times the slope: a factor.", evidence)
+    return None
+
+
+def _factor(top: LayerCheck, wrong: Sequence[PartCheck]) -> Mistake | None:
+    """a = c m, with a c that says nothing by itself."""
+    ratio, distance = _ratio(_joined(wrong, "analytic"), _joined(wrong, "numeric"))
+    if distance > FITS:
+        return None
+    says = f"The gradient {_where(top, wrong)} is {ratio:.6g} times the slope: a factor."
+    return Mistake("factor", top.layer, says, {"c": ratio})
 
 
 def _supposed(found: Check, theta: Array, top: LayerCheck, hypotheses: Hypotheses | None) -> Mistake | None:
@@ -127,24 +138,42 @@ def _supposed(found: Check, theta: Array, top: LayerCheck, hypotheses: Hypothese
     return Mistake(best[1].kind, top.layer, best[1].sentence, evidence)
 
 
-def _bias(found: Check, costs: Costs, theta: Array, top: LayerCheck, wrong: Sequence[PartCheck]) -> Mistake | None:
+def _summed_bias(found: Check, costs: Costs, theta: Array) -> Mistake | None:
+    """Biases only are wrong, and those of some layer are one number, the sum or the mean over the layer's units.
+
+    It need not be the highest layer: with softmax the sum over its units is 0 whatever the network.
+    """
+    wrong = [each for layer in found.layers for each in layer.parts if not each.ok]
+    if any(each.part.kind != "b" for each in wrong):
+        return None
+    base = float(costs(theta[None])[0])
+    for part in (each.part for each in reversed(wrong)):
+        a = found.gradient[part.start : part.stop]
+        if not 1 < len(a) <= 512 or not a.any() or np.ptp(a) > FITS * np.abs(a).max():
+            continue
+        m, _ = slopes(costs, theta, np.arange(part.start, part.stop), base, 1e-4)
+        for value, name in ((m.sum(), "sum"), (m.mean(), "mean")):
+            if abs(a[0] - value) <= 10 * FITS * abs(value):
+                top = max(each.part.layer for each in wrong)
+                says = (
+                    f"The gradient of the bias of layer {part.layer} is the {name} over its units, one number for all"
+                )
+                says += "." if part.layer == top else f"; that of layer {top} is wrong too."
+                return Mistake("wrong bias", top, says, {f"the {name}": float(a[0])})
+    return None
+
+
+def _bias(top: LayerCheck, theta: Array, wrong: Sequence[PartCheck]) -> Mistake | None:
     """Only the bias is wrong."""
     if any(each.part.kind != "b" for each in wrong):
         return None
-    [bias] = [each.part for each in wrong][:1]
-    a, says = found.gradient[bias.start : bias.stop], f"The gradient of the bias of layer {top.layer} is wrong"
-    evidence = {f"rho of {bias.name}": wrong[0].rho}
-    if len(a) <= 512 and len(a) > 1 and np.ptp(a) <= FITS * np.abs(a).max():
-        m, _ = slopes(costs, theta, np.arange(bias.start, bias.stop), float(costs(theta[None])[0]), 1e-4)
-        for value, name in ((m.sum(), "sum"), (m.mean(), "mean")):
-            if abs(a[0] - value) <= 10 * FITS * abs(value):
-                says += f": it is the {name} over all units, one number for all of them"
-    elif wrong[0].numeric.any():
-        weight, distance = _ratio(wrong[0].analytic - wrong[0].numeric, theta[wrong[0].positions])
-        if distance < FITS:
-            says, evidence = f"L2 of {weight:.4g} is in the gradient of the bias, and not in the cost", {"l2": weight}
-            return Mistake("l2", top.layer, f"{says}.", evidence)
-    return Mistake("wrong bias", top.layer, f"{says}.", evidence)
+    [bias, *_] = wrong
+    weight, distance = _ratio(bias.analytic - bias.numeric, theta[bias.positions])
+    if distance < FITS:
+        says = f"L2 of {weight:.4g} is in the gradient of the bias of layer {top.layer}, and not in the cost."
+        return Mistake("l2", top.layer, says, {"l2": weight})
+    says = f"The gradient of the bias of layer {top.layer} is wrong."
+    return Mistake("wrong bias", top.layer, says, {f"rho of {bias.part.name}": bias.rho})
 
 
 def _weights(
@@ -227,7 +256,3 @@ def _where(top: LayerCheck, wrong: Sequence[PartCheck]) -> str:
     if len(kinds) == 1 and len(top.parts) > 1:
         return f"of {'the bias' if 'b' in kinds else 'W'} of layer {top.layer}"
     return f"of layer {top.layer}"
-
-
-def _subject(top: LayerCheck, wrong: Sequence[PartCheck]) -> str:
-    return "it" if len(wrong) == 1 else "them"
