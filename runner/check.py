@@ -29,7 +29,7 @@ def check_experiment(experiment: Experiment) -> Check:
     >>> check_experiment(compose(["dataset=xor", "fault=output_sign"])).mistake.kind
     'sign'
     """
-    return check_recipe(experiment.recipe)
+    return check_recipe(experiment.recipe, experiment.recipe.seed)
 
 
 def remedy(experiment: Experiment) -> str:
