@@ -49,7 +49,7 @@ def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
         where = stored[0] if stored else "outputs/one"
         run(f"python -m runner dataset=xor training.iterations=20 hydra.run.dir={where}", tmp_path)
     done = run(command, tmp_path)
-    expected = {"optimizer=adan": 2, "resume=": 2, "runner.check dataset=spiral architecture.hidden": 1}  # as the documents say
+    expected = {"optimizer=adan": 2, "resume=": 2, "fault=derivative_twice": 1}  # mistakes that the pages show
     wanted = next((code for part, code in expected.items() if part in command), 0)
     assert done.returncode == wanted, done.stdout + done.stderr
     assert "Traceback" not in done.stderr

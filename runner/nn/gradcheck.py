@@ -177,7 +177,7 @@ def slopes(costs: Costs, theta: Array, positions: np.ndarray, base: float, h: fl
     slope = (8 * (near_up - near_down) - (far_up - far_down)) / (12 * h)
     bend = (far_up + far_down - 2 * base) - 4 * (near_up + near_down - 2 * base)
     size = np.sqrt(np.mean(slope * slope)) if k else 0.0
-    return slope, np.abs(bend) / (2 * h) > 1e-7 * size + _noise(base, h)
+    return slope, np.abs(bend) / (2 * h) > 1e-7 * size + _noise(base, h) / 10
 
 
 def _groups(parts: Sequence[Part]) -> list[list[Part]]:
