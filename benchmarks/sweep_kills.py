@@ -2,8 +2,9 @@
 
     python benchmarks/sweep_kills.py [--moments 100] [--seed N]
 
-A sweep of 200 jobs (its stacks small enough for a kill to fall anywhere) is killed at a random moment and
-started again, until it is done; then comes the next sweep, until so many kills. Every job must have ended exactly once, every journal's rows must be in the store, and no run may be left RUNNING.
+A sweep of 200 jobs (its stacks small enough for a kill to fall anywhere) is killed at a random moment and started
+again, until it is done; then comes the next sweep, until so many kills. Every job must have ended exactly once, every
+journal's rows must be in the store, and no run may be left RUNNING.
 """
 
 import argparse
