@@ -45,10 +45,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that proposes the known name that looks most like `name`, or nothing.
 
     >>> nearest("trian_x", ["train_x", "train_y"])
-    "; did you mean 'train_x'?"
+    " (did you mean 'train_x'?)"
     """
     close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

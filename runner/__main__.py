@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner import screen, session
+from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.record import run_name
 from runner.schema import ConfigError
@@ -45,6 +46,7 @@ def main() -> None:
     # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
     arguments: Namespace = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    arguments.overrides = [quoted(text) for text in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
     only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
     try:

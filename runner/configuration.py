@@ -251,6 +251,21 @@ def _parsed(override: str) -> Override:
     return OverridesParser.create().parse_overrides([override])[0]
 
 
+def quoted(override: str) -> str:
+    """The override with quotes around a name that Hydra's grammar does not know as one: dataset.target=Größe.
+
+    Only where it says what a file, a column or a run is called, and would not parse otherwise.
+    """
+    key, _, value = override.partition("=")
+    if not key.lstrip("+").startswith(("dataset.", "tracking.")) or value[:1] in ("", "[", "{", "'", '"', "$"):
+        return override
+    try:
+        _parsed(override)
+    except HydraException:
+        return f"{key}={_as_override(value)}"
+    return override
+
+
 def hydra_node(composed: Composed, master: DictConfig, number: int) -> dict[str, Any]:
     """Hydra's own node for job `number` of a sweep, as Hydra's launcher would have it, in plain containers."""
     if _node_of[0] is not master:

@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from datasets import Dataset
+from datasets import Dataset, survey
 from runner.configuration import Composed, Composer
 from runner.data import dataset_problems, label_values, load, score_of, sets_of
 from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
@@ -67,6 +67,7 @@ class SweepOptions:
     skip_done: bool
     fail_fast: bool
     dry_run: bool
+    artifacts: Literal["best", "all", "none"]
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ class Experiment:
 
     @property
     def notes(self) -> list[str]:
-        """What the user should be told of the composition."""
-        return self.composed.notes if self.composed else []
+        """What the user should be told of the composition and the data."""
+        return [*(self.composed.notes if self.composed else []), *survey.warnings(self.dataset)]
 
     @property
     def data_digest(self) -> str:

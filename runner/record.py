@@ -221,7 +221,7 @@ class Record:
                 "shrunk_to": shrink.coordinates(experiment.recipe) - 1 if shrink.applies(experiment.recipe) else None,
             },
             "seed": experiment.recipe.seed,
-            "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
+            "dataset": described(experiment),
             "network": network_of(experiment),
             "versions": versions(),
             "mlflow_run_id": None,
@@ -291,6 +291,22 @@ def profile(experiment: Experiment) -> str:
     rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
     classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
     return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """The data in `summary.json`: which, how many rows of each class to train on, and what its columns are called."""
+    dataset = experiment.dataset
+    counts = None
+    if dataset.classes is not None:
+        numbers = np.bincount(dataset.train.y.astype(int), minlength=len(dataset.classes)).tolist()
+        counts = {str(label): count for label, count in zip(dataset.classes, numbers, strict=True)}
+    return {
+        "name": dataset.name,
+        "sha256": experiment.data_digest,
+        "inputs": list(dataset.inputs),
+        "target": experiment.config["dataset"].get("target"),
+        "balance": counts,
+    }
 
 
 def network_of(experiment: Experiment) -> dict[str, Any]:

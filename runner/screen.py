@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
@@ -45,6 +46,8 @@ def introduce(experiment: Experiment) -> None:
         f"init {config['init']['name']}, {config['optimizer']['name']} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
     )
+    if experiment.dataset.source != "made":
+        out.print(Text(survey.overview(experiment.dataset)))
     shrunk, blas = shrink.describe(recipe), threads.count(recipe)
     if shrunk or blas > 1:
         out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))

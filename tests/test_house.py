@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
 )
-NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py"}
+NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py", "pyarrow"}
 
 # What each part may import of the runner itself; what is not listed may import anything of it.
 MAY_IMPORT = {
