@@ -375,8 +375,13 @@ def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
     if experiment.tracking.run_name:
         return experiment.tracking.run_name
-    name, fault = short_name(experiment.overrides) or experiment.dataset.name, experiment.config["fault"]["name"]
-    return name if fault == "none" or f"fault={fault}" in name else f"{name[:200]} fault={fault}"
+    return with_fault(short_name(experiment.overrides) or experiment.dataset.name, experiment)
+
+
+def with_fault(name: str, experiment: Experiment) -> str:
+    """A run's name, and the fault where it has one that the name does not say."""
+    fault = experiment.config["fault"]["name"]
+    return name if fault == "none" or f"fault={fault}" in name.split() else f"{name[:200]} fault={fault}"
 
 
 def _brief(value: str) -> str:
