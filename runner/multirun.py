@@ -15,7 +15,7 @@ from runner import leaderboard, screen, session
 from runner.configuration import Composed, hydra_node
 from runner.experiment import Experiment
 from runner.journal import Journal
-from runner.record import SUMMARY, Result, short_name, write_config
+from runner.record import SUMMARY, Result, short_name, with_fault, write_config
 from runner.sweep import Job, estimate, stacks
 
 SUMMARY_DIR = "summary"
@@ -36,6 +36,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     experiments = here.check(job_overrides)
     keys = [experiment.key() for experiment in experiments]
     names = what_differs([experiment.overrides for experiment in experiments])
+    names = [with_fault(name, experiment) for name, experiment in zip(names, experiments, strict=True)]
     options = experiments[0].sweep
     done = here.index.ended(set(keys)) if options.skip_done else {}
     todo = {key: number for number, key in reversed(list(enumerate(keys))) if key not in done}

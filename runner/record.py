@@ -314,7 +314,7 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
     classes = experiment.dataset.classes
     return {
         "widths": list(experiment.recipe.widths),
-        "activation": experiment.config["architecture"]["activation"],
+        "activation": experiment.activation,
         "output": experiment.output,
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
@@ -391,7 +391,13 @@ def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
     if experiment.tracking.run_name:
         return experiment.tracking.run_name
-    return short_name(experiment.overrides) or experiment.dataset.name
+    return with_fault(short_name(experiment.overrides) or experiment.dataset.name, experiment)
+
+
+def with_fault(name: str, experiment: Experiment) -> str:
+    """A run's name, and the fault where it has one that the name does not say."""
+    fault = experiment.config["fault"]["name"]
+    return name if fault == "none" or f"fault={fault}" in name.split() else f"{name[:200]} fault={fault}"
 
 
 def _brief(value: str) -> str:
