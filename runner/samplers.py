@@ -89,8 +89,11 @@ def search_problems(section: Mapping[str, Any]) -> list[str]:
     name = section.get("name")
     if name not in SAMPLERS:
         known = ["none", *SAMPLERS]
-        return [] if name == "none" else [f"search.name must be one of {', '.join(known)}. Got {show(name)}."
-                                          + suggest(name, known)]
+        return (
+            []
+            if name == "none"
+            else [f"search.name must be one of {', '.join(known)}. Got {show(name)}." + suggest(name, known)]
+        )
     own = {key: value for key, value in section.items() if key not in ("name", *COMMON)}
     common = {"name": name, **{key: section[key] for key in COMMON if key in section}}
     problems = validate(SAMPLERS[name], {"seed": 0, **own}, "search", elsewhere=COMMON)
