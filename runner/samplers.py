@@ -5,6 +5,7 @@
 """
 
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
@@ -67,9 +68,13 @@ class SearchOptions:
     storage: str
     sampler: Mapping[str, Any]
 
-    def make(self, seed: int) -> Any:
-        """The Optuna sampler, with a seed of its own."""
-        return SAMPLERS[self.name](seed, **self.sampler)
+    def make(self) -> Any:
+        """The Optuna sampler."""
+        from optuna.exceptions import ExperimentalWarning
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)  # of interfaces that may change: the version is pinned
+            return SAMPLERS[self.name](self.seed, **self.sampler)
 
 
 SAMPLERS = options(sys.modules[__name__], "Sampler")

@@ -7,7 +7,6 @@ telling again what the ledger holds: the next batch is the one that a search nev
 import hashlib
 import json
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -159,10 +158,8 @@ class _Sampler:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # its versions are pinned
-            sampler = search.options.make(search.options.seed)
-        self.study = optuna.create_study(sampler=sampler, directions=["minimize"] * len(search.probe.objectives))
+        directions = ["minimize"] * len(search.probe.objectives)
+        self.study = optuna.create_study(sampler=search.options.make(), directions=directions)
         self.distributions = search.space.distributions()
         self.asked: list[Any] = []
 

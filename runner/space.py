@@ -7,6 +7,7 @@ seed='range(10)'                            one of these, which have an order
 init=zeros,he_normal  hidden='choice([4],[8])'   one of these, which have none
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ FIXED = ("search", "objective", "sweep", "tracking", "progress", "resume")  # wh
 
 
 class Interval(NamedTuple):
-    """A number from `low` to `high`; `log`: evenly in its logarithm."""
+    """A number from `low` to `high`, both included; `log`: evenly in its logarithm."""
 
     key: str
     low: float
@@ -68,30 +69,34 @@ class Listed(NamedTuple):
 
 
 class Space(NamedTuple):
-    """`ranges` is what is searched over, `fixed` the overrides that all trials share."""
+    """`ranges`: what is searched over; `fixed`: the overrides of all trials; `search`: those about the search."""
 
     ranges: tuple[Interval | Listed, ...]
     fixed: tuple[str, ...]
+    search: tuple[str, ...]
 
     def distributions(self) -> dict[str, Any]:
         """What Optuna draws from, by key."""
         return {one.key: one.distribution() for one in self.ranges}
 
     def overrides(self, drawn: Mapping[str, Any]) -> list[str]:
-        """The trial in which each range has the value drawn for it."""
-        return [*self.fixed, *(one.override(drawn[one.key]) for one in self.ranges)]
+        """The trial in which each range has the value drawn for it: an ordinary run, and no search."""
+        chosen = any(text.startswith("search=") for text in self.search)
+        return [
+            *self.fixed,
+            *([] if chosen else ["search=none"]),
+            *(one.override(drawn[one.key]) for one in self.ranges),
+        ]
 
     def probes(self) -> list[list[str]]:
-        """Trials at the borders: every combination of them, or each alone where there are too many."""
+        """Trials at the borders, to be checked with the search's own keys: all combinations, or each alone if many."""
+        fixed = [*self.fixed, *self.search]
         ends = [[one.override(end) for end in one.ends] for one in self.ranges]
-        count = 1
-        for some in ends:
-            count *= len(some)
-        if count <= PROBES:
-            return [[*self.fixed, *chosen] for chosen in product(*ends)]
+        if math.prod(map(len, ends)) <= PROBES:
+            return [[*fixed, *chosen] for chosen in product(*ends)]
         first = [some[0] for some in ends]
         alone = [[*first[:n], end, *first[n + 1 :]] for n, some in enumerate(ends) for end in some]
-        return [[*self.fixed, *chosen] for chosen in alone]
+        return [[*fixed, *chosen] for chosen in alone]
 
 
 def space_of(composer: Composer, overrides: Sequence[str]) -> Space:
@@ -120,7 +125,8 @@ def space_of(composer: Composer, overrides: Sequence[str]) -> Space:
         )
     if problems:
         raise ConfigError(problems, fixed)
-    return Space(tuple(ranges), tuple(fixed))
+    search = [text for text in fixed if text.lstrip("+~").startswith(("search=", "search."))]
+    return Space(tuple(ranges), tuple(text for text in fixed if text not in search), tuple(search))
 
 
 def _range(text: str, override: Override) -> tuple[str, Interval | Listed | None]:
@@ -154,4 +160,4 @@ def _interval(text: str, key: str, value: IntervalSweep) -> tuple[str, Interval 
     if log and low <= 0:
         return f"{text}: a logarithm needs an interval above 0. Got {low:g} as its start.", None
     whole = isinstance(low, int) and isinstance(high, int)  # by int(interval(...)); they are floats otherwise
-    return "", Interval(key, low, high, log, whole)
+    return "", Interval(key, low, high if whole else math.nextafter(high, low), log, whole)
