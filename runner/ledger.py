@@ -72,7 +72,15 @@ class Ledger:
         query = "SELECT number, batch, drawn, status, objectives, rungs, directory FROM trials WHERE search = ?"
         rows = self._open().execute(query + " ORDER BY number", [self.search])
         return [
-            Trial(number, batch, json.loads(drawn), status, json.loads(objectives), json.loads(rungs), _path(directory))
+            Trial(
+                number,
+                batch,
+                json.loads(drawn),
+                status,
+                tuple(json.loads(objectives)),
+                tuple(json.loads(rungs)),
+                _path(directory),
+            )
             for number, batch, drawn, status, objectives, rungs, directory in rows
         ]
 

@@ -110,7 +110,8 @@ def search(master: DictConfig) -> list[JobReturn]:
         train = partial(_train_trials, here, hunt, master, sweep_dir, results)
         hunt.run(ledger, train, lambda trials: out.print(screen.search_so_far(hunt, trials)))
         trials = ledger.trials()
-    here.results = [results[number] for number in sorted(results)]
+    # Trials that are the same are one run.
+    here.results = list({results[number].directory: results[number] for number in sorted(results)}.values())
     if here.results:
         screen.leaderboard(here.results)
         screen.search_ends(hunt, trials)
@@ -153,7 +154,7 @@ def _train_trials(
             here.follow(done[key])
         elif jobs[key].directory in made:
             results[trial.number] = made[jobs[key].directory]
-    return results
+    return {trial.number: results[trial.number] for trial in trials if trial.number in results}
 
 
 def judge(returned: Sequence[JobReturn]) -> None:

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
 from runner.configuration import Composer
 from runner.schema import ConfigError
 
-PROBES = 100  # combinations that are checked before the first trial
+PROBES = 16  # combinations that are checked before the first trial
 FIXED = ("search", "objective", "sweep", "tracking", "progress", "resume")  # what is the same in all trials
 
 
@@ -55,7 +55,8 @@ class Listed(NamedTuple):
 
     @property
     def ends(self) -> list[Any]:
-        return list(range(len(self.values)))
+        every = range(len(self.values))
+        return sorted({every[0], every[-1]}) if self.ordered else list(every)
 
     def distribution(self) -> Any:
         """What Optuna draws from."""

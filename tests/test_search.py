@@ -33,10 +33,15 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
 
 
-def command(folder: Path, *overrides: str, tracking: str = "tracking=none") -> subprocess.CompletedProcess[str]:
+def command(folder: Path, *overrides: str, tracking: str | None = "tracking=none") -> subprocess.CompletedProcess[str]:
     folder.mkdir(exist_ok=True)
     return subprocess.run(
-        arguments(*overrides, tracking), cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+        arguments(*overrides, *filter(None, [tracking])),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
 
 
@@ -139,7 +144,7 @@ def test_pruned_trials_keep_their_rows_and_are_no_runs_that_are_done(tmp_path: P
     lr = load(pruned).summary["command"].split("optimizer.lr=")[1]  # type: ignore[index]
     whole = command(tmp_path, "-m", *XOR, "training.log_every=1", f"optimizer.lr={lr}", "seed=0,1")
     assert "2 runs in" in whole.stdout
-    resumed = command(tmp_path, f"resume={pruned}")
+    resumed = command(tmp_path, f"resume={pruned}", tracking=None)
     assert resumed.returncode == 0, resumed.stderr
     assert load(pruned).steps.tolist() == list(range(101))
 
@@ -157,7 +162,7 @@ def test_several_objectives_give_the_trials_that_none_is_better_than() -> None:
 def test_a_ledger_holds_what_was_written_and_one_process_at_a_time(tmp_path: Path) -> None:
     ledger, other = Ledger(tmp_path / "a.db", "0123456789"), Ledger(tmp_path / "a.db", "9876543210")
     trials = [Trial(n, 0, {"optimizer.lr": 0.1 * n}) for n in range(3)]
-    ended = Trial(1, 0, {"optimizer.lr": 0.1}, "finished", [math.inf], [0.5, 0.25], tmp_path)
+    ended = Trial(1, 0, {"optimizer.lr": 0.1}, "finished", (math.inf,), (0.5, 0.25), tmp_path)
     with ledger.alone(), other.alone():
         ledger.write(trials)
         ledger.write([ended])
@@ -264,7 +269,8 @@ def test_a_search_killed_at_random_moments_comes_to_what_one_never_stopped_does(
     assert done.returncode == 0, done.stderr
     assert told(killed) == told(tmp_path / "whole")
     ended = [path for path in runs(killed) if journal.status(path) == "finished"]
-    assert len(ended) == 48, "a trial that had ended was trained again"
+    different = {drawn for _, drawn, _, _ in told(killed)}
+    assert len(ended) == len(different), "a trial that had ended was trained again"
 
 
 @pytest.mark.slow
