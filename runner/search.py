@@ -29,16 +29,16 @@ Train = Callable[[Sequence[Trial], Callable[[Experiment], Prune] | None], Mappin
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched for, where, and how: checked, and nothing begun. `probe` is one of its trials."""
+    """What is searched for, where, and how: checked, and nothing begun. `probe` is like one of its trials."""
 
     space: Space
     options: SearchOptions
     probe: Experiment
 
     @classmethod
-    def checked(cls, space: Space, probes: Sequence[Experiment]) -> "Search":
-        """The search of a space. Raises ConfigError where its trials could not be compared."""
-        options = probes[0].search
+    def checked(cls, space: Space, itself: Experiment, probes: Sequence[Experiment]) -> "Search":
+        """The search of a space, as `itself` has its keys. Raises ConfigError where trials could not be compared."""
+        options = itself.search
         assert options is not None
         watched = {tuple(one.metric for one in probe.objectives) for probe in probes}
         problems = []
@@ -49,7 +49,7 @@ class Search:
             problems.append("search.pruning compares one number at each rung: it is for a single objective.")
         if problems:
             raise ConfigError(problems)
-        return cls(space, options, probes[0])
+        return cls(space, options, itself)
 
     @property
     def id(self) -> str:
@@ -158,7 +158,7 @@ class _Sampler:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        directions = ["minimize"] * len(search.probe.objectives)
+        directions: list[Any] = ["minimize"] * len(search.probe.objectives)
         self.study = optuna.create_study(sampler=search.options.make(), directions=directions)
         self.distributions = search.space.distributions()
         self.asked: list[Any] = []

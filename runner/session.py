@@ -69,13 +69,20 @@ class Session:
         try:
             space = space_of(self.composer, overrides)
         except ConfigError as error:
-            problems = error.problems
-            try:
-                self.check([error.good])
-            except ConfigError as others:
-                problems = [*problems, *others.problems]
-            raise ConfigError(problems) from error
-        return Search.checked(space, self.check(space.probes()))
+            raise ConfigError([*error.problems, *self._problems([error.good])]) from error
+        trials = self._problems(space.probes())
+        own = self._problems([space.itself()])
+        own = [problem for problem in own if not any(other.startswith(problem) for other in trials)]
+        if own or trials:
+            raise ConfigError([*own, *trials])
+        return Search.checked(space, self.experiment(space.itself()), self.check(space.probes()))
+
+    def _problems(self, jobs: Sequence[Sequence[str]]) -> list[str]:
+        try:
+            self.check(jobs)
+        except ConfigError as error:
+            return error.problems
+        return []
 
     def run(self, jobs: Sequence[Job], prune: Callable[[Experiment], Prune] | None = None) -> list[Result]:
         """Train and record the jobs, with the tracking process beside and a progress line above."""

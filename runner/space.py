@@ -9,7 +9,9 @@ init=zeros,he_normal  hidden='choice([4],[8])'   one of these, which have none
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import product
+from operator import or_
 from typing import Any, NamedTuple
 
 from hydra.core.override_parser.types import IntervalSweep, Override, Sweep
@@ -89,15 +91,19 @@ class Space(NamedTuple):
             *(one.override(drawn[one.key]) for one in self.ranges),
         ]
 
+    def itself(self) -> list[str]:
+        """A trial with the keys of the search beside it."""
+        return [*self.fixed, *self.search, *(one.override(one.ends[0]) for one in self.ranges)]
+
     def probes(self) -> list[list[str]]:
-        """Trials at the borders, to be checked with the search's own keys: all combinations, or each alone if many."""
-        fixed = [*self.fixed, *self.search]
-        ends = [[one.override(end) for end in one.ends] for one in self.ranges]
+        """Trials at the borders, to be checked: all combinations, or each border alone if there are too many."""
+        ends = [[{one.key: end} for end in one.ends] for one in self.ranges]
         if math.prod(map(len, ends)) <= PROBES:
-            return [[*fixed, *chosen] for chosen in product(*ends)]
-        first = [some[0] for some in ends]
-        alone = [[*first[:n], end, *first[n + 1 :]] for n, some in enumerate(ends) for end in some]
-        return [[*fixed, *chosen] for chosen in alone]
+            drawn = [reduce(or_, chosen) for chosen in product(*ends)]
+        else:
+            first = reduce(or_, (some[0] for some in ends))
+            drawn = [first | end for some in ends for end in some]
+        return [self.overrides(values) for values in drawn]
 
 
 def space_of(composer: Composer, overrides: Sequence[str]) -> Space:
