@@ -24,7 +24,9 @@ from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
 from runner.nn.types import PositiveCount
+from runner.objectives import Objective, no_metric, objective, objectives
 from runner.recipe import Data, Plan, Recipe
+from runner.samplers import SearchOptions, search_options, search_problems
 from runner.schema import ConfigError, options, show, suggest, validate
 from runner.stack import metric_keys
 
@@ -86,6 +88,8 @@ class Experiment:
     output: str
     loss: str
     constant_cost: float
+    objectives: tuple[Objective, ...]  # the first is the plan's
+    search: SearchOptions | None
     labels: np.ndarray  # what a single output is trained towards, one a class; empty for softmax and regressions
     progress: bool = True
     composed: Composed | None = None
@@ -148,10 +152,6 @@ def target(metric: str, value: float) -> None:
     """`training.target`."""
 
 
-def objective(metric: str, mode: Literal["auto", "min", "max"]) -> None:
-    """`objective.*`."""
-
-
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Experiment:
     """The experiment that `python -m runner OVERRIDES` would run.
 
@@ -202,7 +202,8 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
     if problems:
         raise ConfigError(problems)
     sets, labels = sets_of(dataset, output, plain["dtype"])
-    plan, goal, constant = _plan(plain, sets, loss, output, problems)
+    ranked_by = objectives(plain["objective"], _metrics(plain, sets), problems)
+    plan, goal, constant = _plan(plain, sets, loss, output, ranked_by[0], problems)
     fault: faults.Fault = _call("fault", plain["fault"])
     outputs = sets["train"].Y.shape[1]
     _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
@@ -243,6 +244,8 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         output=output,
         loss=loss,
         constant_cost=constant,
+        objectives=ranked_by,
+        search=search_options(plain["search"]),
         labels=labels,
         progress=plain["progress"],
     )
@@ -265,7 +268,7 @@ def _without_missing(node: Any) -> Any:
 
 def _problems(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
-    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "experiment"}
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "search", "experiment"}
     problems = []
     for section in sections - {"experiment"}:
         if not isinstance(plain.get(section), dict):
@@ -285,6 +288,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     problems += validate(objective, plain["objective"], "objective", name="objective")
     problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
     problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
+    problems += search_problems(plain["search"])
     architecture = plain["architecture"]
     problems += _names(architecture, "activation", options(activations, "Activation"))
     problems += _names(architecture, "loss", ["auto", *options(losses, "Head")])
@@ -364,39 +368,33 @@ def _check_labels(
 
 
 def _plan(
-    plain: dict[str, Any], sets: dict[str, Data], loss: str, output: str, problems: list[str]
+    plain: dict[str, Any],
+    sets: dict[str, Data],
+    loss: str,
+    output: str,
+    best: Objective,
+    problems: list[str],
 ) -> tuple[Plan, Target, float]:
     """The resolved plan, the target, and what the best constant predictor would cost."""
     section, n = plain["training"], len(sets["train"].X)
     batch_size = min(section["batch_size"] or n, n)
     iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
     log_every = section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS))
-    watched, mode = plain["objective"]["metric"], plain["objective"]["mode"]
-    if watched == "auto":
-        watched = "val/cost" if "val" in sets else "train/cost"
     metrics = _metrics(plain, sets)
-    if watched.startswith("test/"):
-        problems.append(
-            f"objective.metric={watched}: nothing is chosen on test rows. Hold some out with dataset.validation=0.2."
-        )
-    elif watched not in metrics:
-        problems.append(_no_metric("objective.metric", watched, metrics))
-    if mode == "auto":
-        mode = "max" if watched.endswith("/accuracy") else "min"
     constant = losses.constant_cost(loss, output, sets["train"].Y)
     goal = Target("train/cost", constant / 2)
     if section["target"] is not None:
         goal = Target(**section["target"])
         if goal.metric not in metrics:
-            problems.append(_no_metric("training.target.metric", goal.metric, metrics))
+            problems.append(no_metric("training.target.metric", goal.metric, metrics))
     plan = Plan(
         iterations=iterations,
         batch_size=batch_size,
         log_every=log_every,
         checkpoint_every=section["checkpoint_every"],
         patience=section["patience"],
-        objective=watched,
-        mode=mode,
+        objective=best.metric,
+        mode=best.mode,
         shrink=section["shrink"],
     )
     return plan, goal, constant
@@ -407,10 +405,6 @@ def _metrics(plain: dict[str, Any], sets: dict[str, Data]) -> list[str]:
     names += ["train/objective"] * bool(plain["architecture"]["l2"]) + ["grad_norm"]
     depth = len(plain["architecture"]["hidden"]) + 1
     return names + [key for keys in metric_keys(depth) for key in keys[:2]]
-
-
-def _no_metric(key: str, name: str, metrics: list[str]) -> str:
-    return f"{key}: this run has no metric {name!r}. It has: {', '.join(metrics)}." + suggest(name, metrics)
 
 
 def _check_fault(

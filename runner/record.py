@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -250,7 +250,12 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
 
 
 def command_of(experiment: Experiment) -> str:
-    return hide(shlex.join(["python", "-m", "runner", *experiment.overrides]))
+    return command(experiment.overrides)
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line that makes a run of these overrides, for a shell."""
+    return hide(shlex.join(["python", "-m", "runner", *overrides]))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
