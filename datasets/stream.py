@@ -76,16 +76,17 @@ class Stream:
         starts = [self._left(min(index * self.span, self.n)) for index in range(self.spans + 1)]
         return np.diff(starts).astype(np.int64)
 
-    def read(self, spans: Sequence[int]) -> Rows:
-        """The training rows of these spans, span by span, scaled.
+    def read(self, spans: Sequence[int]) -> Iterator[Rows]:
+        """The training rows of these spans, scaled, one span after the other.
 
         Raises DataError where the file is gone, is damaged, or is not the one that was checked.
         """
         with self.opened() as file:
-            found = [self.span_at(file, index) for index in spans]
-        X = np.concatenate([rows.X[part == TRAIN] for rows, part in found])
-        y = np.concatenate([rows.y[part == TRAIN] for rows, part in found])
-        return Rows(self.scaling.apply(X) if self.scaling else X, y)
+            for index in spans:
+                (X, y), part = self.span_at(file, index)
+                train = part == TRAIN
+                X, y = (X, y) if train.all() else (X[train], y[train])
+                yield Rows(self.scaling.apply(X) if self.scaling else X, y)
 
     def prepared(
         self, dataset: Dataset, scaling: Scalings, divisor: float | None, split: tuple[float, float, int]
@@ -96,7 +97,16 @@ class Stream:
         """
         stream = replace(self, split=Split(*split))
         _fits(stream, stream.n - int(stream.counts.sum()), "dataset.test_fraction and dataset.validation hold out")
-        seen = _Pass(stream, dataset.test)
+        for option, fraction, rows in (
+            ("test_fraction", split[0], stream._tests(stream.n)),
+            ("validation", split[1], stream.n - stream._tests(stream.n) - stream._left(stream.n)),
+        ):
+            if fraction > 0 and not (rows and stream._left(stream.n)):
+                raise DataError(
+                    f"dataset.{option}={fraction:g} of {stream.n} rows holds out {rows}; "
+                    f"expected a fraction that leaves rows on both sides."
+                )
+        seen = _Pass(stream, dataset.test, moments=scaling in ("standardise", "unit"))
         with stream.opened() as file:
             for index in range(stream.spans):
                 seen.add(*stream.span_at(file, index))
@@ -161,8 +171,8 @@ class Stream:
 class _Pass:
     """What the pass over all rows finds: of the training rows the moments, of all the extremes and the digest."""
 
-    def __init__(self, stream: Stream, test: Rows | None):
-        self.classes = stream.classes
+    def __init__(self, stream: Stream, test: Rows | None, moments: bool):
+        self.moments, self.classes = moments, stream.classes
         self.X, self.y, self.counts = Moments.none(stream.width), Moments.none(1), np.zeros(0, dtype=np.int64)
         if stream.classes is not None:
             self.counts = np.zeros(len(stream.classes), dtype=np.int64)
@@ -185,7 +195,8 @@ class _Pass:
         self.first = self.first if len(self.first) else rows.X[0].copy()
         self.lowest = np.minimum(self.lowest, rows.X.min(axis=0))
         self.highest = np.maximum(self.highest, rows.X.max(axis=0))
-        self.X = self.X.add(X)
+        if self.moments:
+            self.X = self.X.add(X)
         if self.classes is None:
             self.y = self.y.add(np.asarray(y, dtype=np.float64)[:, None])
         else:
