@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from datasets.preparation import Moments, moments_of
 from datasets.tables import listed
 from datasets.types import Array, Dataset
 
@@ -18,17 +19,31 @@ def overview(dataset: Dataset) -> str:
     >>> overview(xor())
     'classes: 0 (2 rows, 50%), 1 (2 rows, 50%)'
     """
-    y = dataset.train.y
     if dataset.classes is None:
+        y = _targets(dataset)
         return (
-            f"targets: {y.min():.6g} to {y.max():.6g}, mean {y.mean():.6g}; "
+            f"targets: {y.low[0]:.6g} to {y.high[0]:.6g}, mean {y.mean[0]:.6g}; "
             "numbers, so a regression: accuracy is R² here (1 perfect, 0 the mean)"
         )
-    counts = np.bincount(y.astype(np.int64), minlength=len(dataset.classes)).tolist()
+    counts = balance(dataset)
     shown = [f"{label:g}" if isinstance(label, float) else label for label in dataset.classes[:MOST]]  # 0, not 0.0
-    words = [f"{label} ({count} rows, {count / len(y):.0%})" for label, count in zip(shown, counts, strict=False)]
+    words = [f"{label} ({n} rows, {n / sum(counts):.0%})" for label, n in zip(shown, counts, strict=False)]
     more = f" and {len(counts) - MOST} more" if len(counts) > MOST else ""
     return f"classes: {', '.join(words)}{more}"
+
+
+def balance(dataset: Dataset) -> list[int]:
+    """The rows to train on of each class; of a regression none.
+
+    >>> from datasets.xor import xor
+    >>> balance(xor())
+    [2, 2]
+    """
+    if dataset.classes is None:
+        return []
+    if dataset.stream is not None:
+        return dataset.stream.targets.counts.tolist()
+    return np.bincount(dataset.train.y.astype(np.int64), minlength=len(dataset.classes)).tolist()
 
 
 @lru_cache(maxsize=16)
@@ -38,8 +53,7 @@ def warnings(dataset: Dataset) -> tuple[str, ...]:
         return ()
     found = []
     if dataset.scaling is None:
-        X = dataset.train.X
-        size = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))  # root of the mean square (d,)
+        size = _sizes(dataset)
         far = np.flatnonzero((size > FAR) | (size < 1 / FAR) & (size > 0))
         if len(far):
             names = dataset.inputs or [str(column) for column in range(dataset.n_features)]
@@ -49,13 +63,28 @@ def warnings(dataset: Dataset) -> tuple[str, ...]:
                 f"sizes {_range(size[far])}. Training goes better with dataset.scaling=standardise."
             )
     if dataset.classes is None:
-        targets = float(np.sqrt(np.mean(dataset.train.y * dataset.train.y)))
+        targets = float(_targets(dataset).size[0])
         if targets > FAR:
             found.append(
                 f"the targets are of a size of {targets:.3g}. Training goes better in a unit "
                 f"that brings them nearer to 1."
             )
     return tuple(found)
+
+
+def _sizes(dataset: Dataset) -> Array:
+    """The root of the mean square of each column (d,)."""
+    if dataset.stream is not None:
+        assert dataset.stream.sizes is not None
+        return dataset.stream.sizes
+    X = dataset.train.X
+    return np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
+
+
+def _targets(dataset: Dataset) -> Moments:
+    if dataset.stream is not None:
+        return dataset.stream.targets.y
+    return moments_of(np.asarray(dataset.train.y, dtype=np.float64)[:, None])
 
 
 def _range(sizes: Array) -> str:

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from datasets import Dataset, survey
 from runner.configuration import Composed, Composer
-from runner.data import dataset_problems, label_values, load, score_of, sets_of
+from runner.data import Streamed, dataset_problems, label_values, load, score_of, sets_of, source_of, stream_problems
 from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
@@ -119,6 +119,8 @@ class Experiment:
             key: value for key, value in alike["architecture"].items() if key not in ("l2", "dropout")
         }
         alike["training"] = {key: value for key, value in alike["training"].items() if key != "target"}
+        if self.recipe.source is not None:
+            alike["seed"] = self.recipe.seed  # the members of a stack share the order in which rows are read
         regularised = bool(self.recipe.l2), bool(self.recipe.dropout)
         return json.dumps([alike, self.data_digest, regularised], sort_keys=True, default=str)
 
@@ -202,8 +204,9 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
     if problems:
         raise ConfigError(problems)
     sets, labels = sets_of(dataset, output, plain["dtype"])
+    source = source_of(dataset, output, plain["dtype"], labels)
     ranked_by = objectives(plain["objective"], _metrics(plain, sets), problems)
-    plan, goal, constant = _plan(plain, sets, loss, output, ranked_by[0], problems)
+    plan, goal, constant = _plan(plain, sets, source, loss, output, ranked_by[0], problems)
     fault: faults.Fault = _call("fault", plain["fault"])
     outputs = sets["train"].Y.shape[1]
     _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
@@ -231,6 +234,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         seed=plain["seed"],
         rng=plain["rng"],
         dtype=plain["dtype"],
+        source=source,
     )
     return Experiment(
         config=plain,
@@ -280,6 +284,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     if plain.get("resume"):
         problems.append("resume goes on with one run: python -m runner resume=DIRECTORY, without -m.")
     problems += dataset_problems(plain["dataset"])
+    problems += stream_problems(plain)
     for group in MODULES:
         problems += _group_problems(group, plain[group])
     problems += validate(training, plain["training"], "training", name="training")
@@ -356,7 +361,12 @@ def _check_labels(
     if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
         return
     low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
-    values = np.unique(dataset.train.y) if dataset.classes is None else label_values(dataset)
+    if dataset.classes is not None:
+        values = label_values(dataset)
+    elif dataset.stream is not None:
+        values = np.unique([dataset.stream.targets.y.low, dataset.stream.targets.y.high])
+    else:
+        values = np.unique(dataset.train.y)
     outside = [f"{value:g}" for value in values if not low <= value <= high]
     if outside:
         what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
@@ -370,18 +380,22 @@ def _check_labels(
 def _plan(
     plain: dict[str, Any],
     sets: dict[str, Data],
+    source: Streamed | None,
     loss: str,
     output: str,
     best: Objective,
     problems: list[str],
 ) -> tuple[Plan, Target, float]:
     """The resolved plan, the target, and what the best constant predictor would cost."""
-    section, n = plain["training"], len(sets["train"].X)
+    section, n = plain["training"], len(sets["train"].X) if source is None else int(source.counts.sum())
     batch_size = min(section["batch_size"] or n, n)
     iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
     log_every = section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS))
     metrics = _metrics(plain, sets)
-    constant = losses.constant_cost(loss, output, sets["train"].Y)
+    if source is None:
+        constant = losses.constant_cost(loss, output, sets["train"].Y)
+    else:
+        constant = losses.constant_cost_of(loss, output, *source.moments())
     goal = Target("train/cost", constant / 2)
     if section["target"] is not None:
         goal = Target(**section["target"])
@@ -418,6 +432,8 @@ def _check_fault(
     """A fault that this network cannot have is refused: the run would look as if it did no harm."""
     widths = (ends[0], *architecture.hidden, ends[1])
     why = fault.impossible(faults.Meets(widths, architecture.activation, *head, architecture.l2))
+    if plain["dataset"].get("stream") and (fault.sets is not None or fault.dropout_at_test):
+        why = "needs the rows in memory, and dataset.stream=true leaves them in their file."
     if why:
         problems.append(f"fault={plain['fault']['name']} {why}")
 

@@ -14,6 +14,7 @@ NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 COMPUTING = (
     "runner/nn",
     "runner/recipe.py",
+    "runner/feed.py",
     "runner/shrink.py",
     "runner/threads.py",
     "runner/stack.py",

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.identity import code_digest
@@ -160,6 +161,8 @@ class Record:
         arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
         for name, part in zip(state.memory._fields, state.memory, strict=True):
             arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else part
+        if state.seen is not None:
+            arrays["seen"] = state.seen[position]
         arrays |= {"best": checkpoint.best[position], "best_step": checkpoint.best_step[position]}
         arrays["nonfinite"] = json.dumps(nonfinite._asdict() if nonfinite else None)
         fresh = self.directory / f".{CHECKPOINT}"
@@ -243,7 +246,8 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
     with np.load(path, allow_pickle=False) as arrays:
         parts = [arrays[f"memory_{name}"] for name in memory._fields]
         saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
-        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved)
+        seen = arrays["seen"][None] if "seen" in arrays else None
+        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved, seen)
         nonfinite = json.loads(str(arrays["nonfinite"]))
         found = {0: NonFinite(**nonfinite)} if nonfinite else {}
         return Checkpoint(state, arrays["best"][None], arrays["best_step"][None], found)
@@ -293,9 +297,8 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
 def profile(experiment: Experiment) -> str:
     """The size of the data and what is in it, as JSON."""
     dataset = experiment.dataset
-    rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
     classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
-    return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+    return json.dumps({"rows": experiment.recipe.sizes, "features": dataset.n_features, "classes": classes})
 
 
 def described(experiment: Experiment) -> dict[str, Any]:
@@ -303,8 +306,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
     dataset = experiment.dataset
     counts = None
     if dataset.classes is not None:
-        numbers = np.bincount(dataset.train.y.astype(int), minlength=len(dataset.classes)).tolist()
-        counts = {str(label): count for label, count in zip(dataset.classes, numbers, strict=True)}
+        counts = {str(label): n for label, n in zip(dataset.classes, survey.balance(dataset), strict=True)}
     return {
         "name": dataset.name,
         "sha256": experiment.data_digest,

@@ -40,7 +40,7 @@ def introduce(experiment: Experiment) -> None:
     """One line on what is trained, and one a note."""
     out, recipe, config = console(), experiment.recipe, experiment.config
     shape = "-".join(str(width) for width in recipe.widths)
-    rows = ", ".join(f"{len(data.X)} {name}" for name, data in recipe.sets.items())
+    rows = ", ".join(f"{n} {name}" for name, n in recipe.sizes.items())
     fault = "" if config["fault"]["name"] == "none" else f", fault {config['fault']['name']}"
     hidden = f" {config['architecture']['activation']}" if len(recipe.widths) > 2 else ""
     out.print(

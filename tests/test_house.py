@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "runner/recipe.py": ("runner.nn",),
     "runner/shrink.py": ("runner.nn", "runner.recipe"),
     "runner/threads.py": ("runner.recipe", "runner.shrink"),
-    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink"),
+    "runner/feed.py": ("runner.nn", "runner.recipe"),
+    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink", "runner.feed"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
     "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
     "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads"),
@@ -65,8 +66,8 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
-    pure += ("runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "runner/halving.py", "datasets/")
-    pure += ("runner/diagnosis/",)
+    pure += ("runner/feed.py", "runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "runner/halving.py")
+    pure += ("datasets/", "runner/diagnosis/")
     if name(path).startswith(pure):
         import sys
 
