@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import datasets.stream
 import runner.data
+from datasets import survey
 from runner import journal, load, replay, resume, sweep, trace
 from runner.experiment import compose
 from runner.feed import Feed
@@ -281,6 +282,31 @@ def test_a_file_that_changes_is_an_error_of_its_run(path, tmp_path):
     assert "has changed since it was checked" in str(result.error)
 
 
+@pytest.mark.parametrize("target", ["y", "amount"])
+def test_what_a_user_is_told_of_the_rows_is_what_is_told_of_rows_in_memory(path, target):
+    with h5py.File(path, "a") as file:
+        file["X"][:, 2] *= 1e5
+    own = [f"dataset.target={target}", "dataset.test_fraction=0"]
+    streamed, whole = (compose(overrides(path, *own, f"dataset.stream={stream}")) for stream in ("true", "false"))
+    assert survey.overview(streamed.dataset) == survey.overview(whole.dataset)
+    assert survey.warnings(streamed.dataset) == survey.warnings(whole.dataset)
+    assert "dataset.scaling=standardise" in survey.warnings(streamed.dataset)[0]
+
+
+@pytest.mark.parametrize("fault", ["labels_shuffled", "dropout_at_test"])
+def test_a_fault_that_needs_the_rows_in_memory_is_refused(path, fault):
+    with pytest.raises(ConfigError, match=f"fault={fault} needs the rows in memory"):
+        compose(overrides(path, f"fault={fault}"))
+
+
+@pytest.mark.parametrize("fault", ["none", "flipped_sign", "transposed_weights", "current_activation", "frozen_layer"])
+def test_a_fault_in_the_backward_pass_is_the_same_for_streamed_rows(path, fault):
+    own = [f"fault={fault}", "architecture.hidden=[5,5]", "training.batch_size=230"]
+    streamed, whole = (compose(overrides(path, *own, f"dataset.stream={stream}")) for stream in ("true", "false"))
+    expected = Stack.start([whole.recipe]).gradient()
+    np.testing.assert_allclose(Stack.start([streamed.recipe]).gradient(), expected, rtol=1e-9, atol=1e-15)
+
+
 def test_other_bits_in_the_file_are_other_data(path):
     before = compose(overrides(path)).data_digest
     with h5py.File(path, "a") as file:
@@ -296,7 +322,7 @@ def test_other_bits_in_the_file_are_other_data(path):
         (["dataset.inputs=bad"], r"'bad' in .*: row 123, column 2 \(counted from 0\) is nan; expected a finite number"),
         (["dataset.target=bad_y"], r"'bad_y' in .*: row 201 \(counted from 0\) is inf"),
         (["dataset.target=one"], "single class"),
-        (["dataset.inputs=XX"], r"no dataset 'XX'; it holds .*; did you mean 'X'"),
+        (["dataset.inputs=XX"], r"no dataset 'XX'; it holds .*did you mean 'X'"),
         (["dataset.target=X"], r"'X' in .* has shape \(230, 5\); expected \(230,\)"),
         (["dataset.inputs=columns"], r"lies in chunks of \(230, 1\): 230 rows must be read at once.*chunks=\(10, 5\)"),
         (["dataset.validation=0.9"], r"hold out 207 rows, .* expected at most 200"),
