@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from datasets import arrow
 from datasets.tables import MOST_CLASSES, Labels, Task, encode, encode_as, existing, listed, nearest
 from datasets.types import Array, DataError, Dataset, Rows
 
@@ -24,7 +25,8 @@ def csv(
     """Rows from a table of text whose first line names the columns; all but the target are inputs.
 
     Every input is a finite number: nothing is filled in, dropped or turned into codes. NumPy's C parser reads
-    the file; only where it fails does Python read it again, to say in which line and column.
+    the file, or Arrow's where it is large; only where that fails does Python read it again, to say in which line and
+    column.
 
     Arguments:
         path: the file, in UTF-8.
@@ -90,15 +92,31 @@ class _Table(NamedTuple):
 
 def _read(path: Path, target: str, delimiter: str | None) -> _Table:
     layout = _layout(path, target, delimiter)
+    cells = None
+    if path.stat().st_size >= arrow.LARGE:
+        cells = arrow.read(path, layout.names, layout.target, layout.delimiter, layout.header_lines)
+    X, texts, codes = cells or _cells(layout)
+    texts = [text.strip() for text in texts]
+    if any("\n" in text for text in texts):
+        # A quote that is never closed would swallow every row below it: the strict reader refuses that.
+        for _ in _rows(layout):
+            pass
+    if not np.isfinite(X).all() or any(_is_missing(text) for text in texts):
+        _explain(layout, "a value is missing or not finite")
+    return _Table(layout, X, _labels(texts, codes))
+
+
+def _cells(layout: _Layout) -> arrow.Cells:
+    """The rows below the header, by NumPy's parser; or DataError that names the line and the column."""
     seen: dict[str, int] = {}  # text of a label -> its number, in the order of appearance
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "input contained no data" is said below
             cells = np.loadtxt(
-                path,
+                layout.path,
                 delimiter=layout.delimiter,
                 skiprows=layout.header_lines,
-                converters={layout.target: lambda text: seen.setdefault(text.strip(), len(seen))},
+                converters={layout.target: lambda text: seen.setdefault(text, len(seen))},
                 comments=None,
                 quotechar='"',
                 encoding="utf-8-sig",
@@ -107,18 +125,11 @@ def _read(path: Path, target: str, delimiter: str | None) -> _Table:
     except (ValueError, UnicodeDecodeError) as error:
         _explain(layout, str(error))
     if cells.size == 0:
-        raise DataError(f"{path} is empty below its header; expected two or more rows.")
+        raise DataError(f"{layout.path} is empty below its header; expected two or more rows.")
     if cells.shape[1] != len(layout.names):
         _explain(layout, f"it has {cells.shape[1]} columns")
-    if any("\n" in text for text in seen):
-        # A quote that is never closed would swallow every row below it: the strict reader refuses that.
-        for _ in _rows(layout):
-            pass
     codes = cells[:, layout.target].astype(np.int64)
-    X = np.delete(cells, layout.target, axis=1)
-    if not np.isfinite(X).all() or any(_is_missing(text) for text in seen):
-        _explain(layout, "a value is missing or not finite")
-    return _Table(layout, X, _labels(list(seen), codes))
+    return arrow.Cells(np.delete(cells, layout.target, axis=1), list(seen), codes)
 
 
 def _layout(path: Path, target: str, delimiter: str | None) -> _Layout:

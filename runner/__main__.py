@@ -16,9 +16,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner import screen, session
+from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.record import run_name
 from runner.schema import ConfigError
+from runner.search import storage
 from runner.sweep import Job
 
 
@@ -45,6 +47,7 @@ def main() -> None:
     # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
     arguments: Namespace = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    arguments.overrides = [quoted(text) for text in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
     only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
     try:
@@ -79,16 +82,24 @@ def _checked(here: session.Session, arguments: Namespace) -> list[str]:
     """Check all there is before Hydra writes anything; returns the words that Hydra's main is to be called with."""
     overrides = list(arguments.overrides)
     tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    swept = here.composer.sweeping(overrides, arguments.multirun)
+    searching = here.composer.searching(overrides)
+    swept = here.composer.sweeping(overrides, arguments.multirun or searching)
     if swept is None:
         experiment = here.experiment(tasks)
         _check_directory(overrides, "hydra.run.dir")
         assert experiment.composed is not None
         return [*overrides, *experiment.composed.extra]
+    multirun = [] if arguments.multirun else ["-m"]
+    if searching:
+        if others := [text for text in overrides if text.startswith(("hydra/launcher=", "hydra/sweeper="))]:
+            raise ConfigError([f"{text}: a search trains its trials as stacks itself." for text in others])
+        here.search = here.prepare_search([text for text in swept if text in tasks or text not in overrides])
+        storage(here.search.options)
+        _check_directory(overrides, "hydra.sweep.dir")
+        return [*multirun, *here.composer.for_hydra(overrides)]
     here.jobs = here.composer.expand([text for text in swept if text in tasks or text not in overrides])
     here.check(here.jobs)
     _check_directory(overrides, "hydra.sweep.dir")
-    multirun = [] if arguments.multirun else ["-m"]
     ours = not any(text.startswith("hydra/sweeper=") for text in overrides)
     return [*multirun, *(here.composer.for_hydra(overrides) if ours else overrides)]
 

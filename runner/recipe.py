@@ -1,8 +1,8 @@
 """A recipe: everything that the training of one network needs, as arrays and functions. NumPy only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,11 +17,30 @@ from runner.nn.types import Array
 
 
 class Data(NamedTuple):
-    """`X` (n, d), the targets `Y` (n, outputs) that the loss sees, and `y` (n,) that the score sees."""
+    """`X` (n, d), the targets `Y` (n, outputs) that the loss sees, and `y` (n,) that the score sees.
+
+    `variance` is that of the targets of the whole set, where these rows are only a part of it.
+    """
 
     X: Array
     Y: Array
     y: np.ndarray
+    variance: float | None = None
+
+
+class Source(Protocol):
+    """Rows to train on that are not in memory: they lie in spans, which are read as they are wanted."""
+
+    @property
+    def counts(self) -> np.ndarray:
+        """The rows of each span (spans,)."""
+
+    @property
+    def together(self) -> int:
+        """How many spans are read at once, and their rows shuffled."""
+
+    def read(self, spans: Sequence[int]) -> Iterator[Data]:
+        """The rows of these spans, one span after the other."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +61,7 @@ class Plan:
 class Recipe:
     """Everything that the training of one network needs, as arrays and functions."""
 
-    sets: Mapping[str, Data]  # "train", and where there are any "val" and "test"
+    sets: Mapping[str, Data]  # "train" (no rows, where there is a source), and where there are any "val" and "test"
     widths: tuple[int, ...]
     activation: Activation
     head: Head
@@ -60,6 +79,13 @@ class Recipe:
     dtype: Literal["float64", "float32"] = "float64"
     own: Own | None = None  # a network of the user's own: then activation, head and initializer have no part
     layout: tuple[tuple[str, tuple[int, ...]], ...] = ()  # its parameters: (name, shape), in the order of θ
+    source: Source | None = None  # of the rows to train on, where they are streamed
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many rows each set has."""
+        sizes = {name: len(data.X) for name, data in self.sets.items()}
+        return sizes if self.source is None else sizes | {"train": int(self.source.counts.sum())}
 
     def initial_parameters(self) -> Array:
         """θ (P,) at step 0. `rng="legacy"` draws from RandomState(seed), as published programs do."""

@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.identity import code_digest
@@ -160,6 +161,8 @@ class Record:
         arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
         for name, part in zip(state.memory._fields, state.memory, strict=True):
             arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else part
+        if state.seen is not None:
+            arrays["seen"] = state.seen[position]
         arrays |= {"best": checkpoint.best[position], "best_step": checkpoint.best_step[position]}
         arrays["nonfinite"] = json.dumps(nonfinite._asdict() if nonfinite else None)
         fresh = self.directory / f".{CHECKPOINT}"
@@ -221,7 +224,7 @@ class Record:
                 "shrunk_to": shrink.coordinates(experiment.recipe) - 1 if shrink.applies(experiment.recipe) else None,
             },
             "seed": experiment.recipe.seed,
-            "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
+            "dataset": described(experiment),
             "network": network_of(experiment),
             "versions": versions(),
             "mlflow_run_id": None,
@@ -243,14 +246,20 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
     with np.load(path, allow_pickle=False) as arrays:
         parts = [arrays[f"memory_{name}"] for name in memory._fields]
         saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
-        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved)
+        seen = arrays["seen"][None] if "seen" in arrays else None
+        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved, seen)
         nonfinite = json.loads(str(arrays["nonfinite"]))
         found = {0: NonFinite(**nonfinite)} if nonfinite else {}
         return Checkpoint(state, arrays["best"][None], arrays["best_step"][None], found)
 
 
 def command_of(experiment: Experiment) -> str:
-    return hide(shlex.join(["python", "-m", "runner", *experiment.overrides]))
+    return command(experiment.overrides)
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line that makes a run of these overrides, for a shell."""
+    return hide(shlex.join(["python", "-m", "runner", *overrides]))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -288,9 +297,23 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
 def profile(experiment: Experiment) -> str:
     """The size of the data and what is in it, as JSON."""
     dataset = experiment.dataset
-    rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
     classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
-    return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+    return json.dumps({"rows": experiment.recipe.sizes, "features": dataset.n_features, "classes": classes})
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """The data in `summary.json`: which, how many rows of each class to train on, and what its columns are called."""
+    dataset = experiment.dataset
+    counts = None
+    if dataset.classes is not None:
+        counts = {str(label): n for label, n in zip(dataset.classes, survey.balance(dataset), strict=True)}
+    return {
+        "name": dataset.name,
+        "sha256": experiment.data_digest,
+        "inputs": list(dataset.inputs),
+        "target": experiment.config["dataset"].get("target"),
+        "balance": counts,
+    }
 
 
 def network_of(experiment: Experiment) -> dict[str, Any]:
@@ -375,8 +398,13 @@ def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
     if experiment.tracking.run_name:
         return experiment.tracking.run_name
-    name, fault = short_name(experiment.overrides) or experiment.dataset.name, experiment.config["fault"]["name"]
-    return name if fault == "none" or f"fault={fault}" in name else f"{name[:200]} fault={fault}"
+    return with_fault(short_name(experiment.overrides) or experiment.dataset.name, experiment)
+
+
+def with_fault(name: str, experiment: Experiment) -> str:
+    """A run's name, and the fault where it has one that the name does not say."""
+    fault = experiment.config["fault"]["name"]
+    return name if fault == "none" or f"fault={fault}" in name.split() else f"{name[:200]} fault={fault}"
 
 
 def _brief(value: str) -> str:

@@ -11,10 +11,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
-from runner.record import Record, Result
+from runner.ledger import Trial
+from runner.record import Record, Result, command
+from runner.search import Search, best
 from runner.tracking import Progress as Tracked
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -37,7 +40,7 @@ def introduce(experiment: Experiment) -> None:
     """One line on what is trained, and one a note."""
     out, recipe, config = console(), experiment.recipe, experiment.config
     shape = "-".join(str(width) for width in recipe.widths)
-    rows = ", ".join(f"{len(data.X)} {name}" for name, data in recipe.sets.items())
+    rows = ", ".join(f"{n} {name}" for name, n in recipe.sizes.items())
     fault = "" if config["fault"]["name"] == "none" else f", fault {config['fault']['name']}"
     hidden = f" {config['architecture']['activation']}" if len(recipe.widths) > 2 else ""
     out.print(
@@ -45,6 +48,8 @@ def introduce(experiment: Experiment) -> None:
         f"init {config['init']['name']}, {config['optimizer']['name']} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
     )
+    if experiment.dataset.source != "made":
+        out.print(Text(survey.overview(experiment.dataset)))
     shrunk, blas = shrink.describe(recipe), threads.count(recipe)
     if shrunk or blas > 1:
         out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))
@@ -140,10 +145,10 @@ def where(ended: Result) -> str:
 
 def standing(ended: Sequence[Result], jobs: int) -> str:
     """A sweep so far: how many are done, the best objective, how many went wrong."""
-    good = [result.objective for result in ended if not result.failed and math.isfinite(result.objective)]
+    good = [result.objective for result in ended if result.status == "finished" and math.isfinite(result.objective)]
     plan = ended[0].experiment.recipe.plan
     best = f", best {plan.objective} {(min if plan.mode == 'min' else max)(good):.4g}" if good else ""
-    counts = {status: sum(result.status == status for result in ended) for status in ("diverged", "error")}
+    counts = {status: sum(result.status == status for result in ended) for status in ("pruned", "diverged", "error")}
     bad = "".join(f", {count} {status}" for status, count in counts.items() if count)
     return f"{len(ended)} of {jobs}{best}{bad}"
 
@@ -202,6 +207,51 @@ def _seeds(out: Console, folded: Sequence[Fold], most: int) -> None:
     out.print(table)
     if len(folded) > most:
         out.print(f"... and {len(folded) - most} more")
+
+
+def search_begins(hunt: Search, before: int, sweep_dir: Path) -> str:
+    """What a search is about to do."""
+    options = hunt.options
+    over = ", ".join(one.key for one in hunt.space.ranges)
+    more = f", {before} done before in {options.storage}" if before else ""
+    how = f", one in {options.pruning} going on at each of {options.rungs} rungs" if options.pruning else ""
+    return (
+        f"search={options.name} over {over}: {options.trials} trials, {options.batch} at a time{how}, in "
+        f"{relative(sweep_dir)}{more}"
+    )
+
+
+def search_so_far(hunt: Search, trials: Sequence[Trial]) -> str:
+    """How far a search is, and the best of it."""
+    ended = sum(trial.status is not None for trial in trials)
+    front, objectives = best(trials), hunt.probe.objectives
+    text = f"{ended} of {max(hunt.options.trials, ended)}"
+    if len(objectives) > 1:
+        return f"{text}, {len(front)} on the front"
+    if not front:
+        return text
+    value = number(objectives[0].sign * front[0].objectives[0], 4)
+    return f"{text}, best {objectives[0].metric} {value}: {hunt.name(front[0])}"
+
+
+def search_ends(hunt: Search, trials: Sequence[Trial], most: int = 20) -> None:
+    """The command of the best trial; of several objectives the trials that no other beats in all of them."""
+    out, front, objectives = console(), best(trials), hunt.probe.objectives
+    if not front:
+        out.print("No trial ran to its end with a finite objective.")
+    elif len(objectives) == 1:
+        out.print(f"the best again: {command(hunt.space.overrides(front[0].drawn))}", markup=False)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("Pareto front", min_width=16, overflow="fold")
+        for one in objectives:
+            table.add_column(f"{one.metric} ({one.mode})", justify="right", no_wrap=True)
+        for trial in front[:most]:
+            pairs = zip(objectives, trial.objectives, strict=True)
+            table.add_row(Text(hunt.name(trial)), *(number(one.sign * value, 4) for one, value in pairs))
+        out.print(table)
+        if len(front) > most:
+            out.print(f"... and {len(front) - most} more")
 
 
 def number(value: float | None, digits: int = 6) -> str:

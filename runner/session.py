@@ -5,7 +5,7 @@ run.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,11 @@ from runner.journal import JournalError
 from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
+from runner.search import Search
+from runner.space import space_of
 from runner.sweep import Job, Stop
 from runner.tracking import Tracker, links, ui_command, warning
+from runner.train import Prune
 
 INTERRUPTED = 130
 
@@ -35,6 +38,7 @@ class Session:
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
+        self.search: Search | None = None  # as the door has checked it
         self._checked: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:
@@ -60,13 +64,33 @@ class Session:
             return experiments
         raise ConfigError(_in_jobs(problem, where, len(jobs)) for problem, where in found.items())
 
-    def run(self, jobs: Sequence[Job]) -> list[Result]:
+    def prepare_search(self, overrides: Sequence[str]) -> Search:
+        """The search of these overrides. Raises ConfigError with all that is wrong with it and with its trials."""
+        try:
+            space = space_of(self.composer, overrides)
+        except ConfigError as error:
+            raise ConfigError([*error.problems, *self._problems([error.good])]) from error
+        trials = self._problems(space.probes())
+        own = self._problems([space.itself()])
+        own = [problem for problem in own if not any(other.startswith(problem) for other in trials)]
+        if own or trials:
+            raise ConfigError([*own, *trials])
+        return Search.checked(space, self.experiment(space.itself()), self.check(space.probes()))
+
+    def _problems(self, jobs: Sequence[Sequence[str]]) -> list[str]:
+        try:
+            self.check(jobs)
+        except ConfigError as error:
+            return error.problems
+        return []
+
+    def run(self, jobs: Sequence[Job], prune: Callable[[Experiment], Prune] | None = None) -> list[Result]:
         """Train and record the jobs, with the tracking process beside and a progress line above."""
         self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
         wanted = jobs[0].experiment.progress
         with screen.live(len(jobs), plan.iterations, wanted) as progress, _recording():
-            results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast)
+            results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast, prune)
         self.results += results
         return results
 

@@ -376,7 +376,7 @@ class Store:
             state.run_id = run_id
             self._known.add(run_id)
             self._log_artifacts(task, batch)
-            state.offset, state.done = batch.offset, batch.ended is not None
+            state.offset, state.done = batch.offset, batch.done
 
     def _log(self, task: Task, batch: Batch) -> None:
         """One batch: at most one call each to create, log, and end the run, and one per artifact."""
@@ -406,7 +406,7 @@ class Store:
         self._log_artifacts(task, batch)
         if batch.ended:
             self.client.set_terminated(state.run_id, *batch.ended)
-        state.offset, state.done = batch.offset, batch.ended is not None
+        state.offset, state.done = batch.offset, batch.done
 
     def _log_artifacts(self, task: Task, batch: Batch) -> None:
         """Upload the files and folders; one that is gone or lies outside the directory is noted."""

@@ -161,10 +161,14 @@ class Tracker:
         self._say({**settings, "log": str(Path(log).absolute()) if log else None})
 
     def follow(self, directory: str | os.PathLike[str]) -> None:
-        """Have the journal in ``directory`` (made already) followed until it ends."""
+        """Have the journal in ``directory`` (made already) followed until it ends and nobody writes it any more.
+
+        A second time for a run that has ended: something is being added to it.
+        """
         path = str(Path(directory).absolute())
         with self._news:
-            self._runs.setdefault(path, {})
+            run = self._runs.setdefault(path, {})
+            run["asked"] = run.get("asked", 0) + 1
         self._say(path)
 
     def close(self) -> None:
@@ -215,14 +219,14 @@ class Tracker:
 
     def _settled(self) -> bool:
         with self._news:
-            return all(run.get("event") in ("done", "error") for run in self._runs.values())
+            return all(not run["asked"] and run.get("event") in ("done", "error") for run in self._runs.values())
 
     def _outcome(self, otherwise: str) -> list[Tracked]:
         with self._news:
             runs = {path: dict(run) for path, run in self._runs.items()}
         outcome = []
         for path, run in runs.items():
-            ok = run.get("event") == "done"
+            ok = run.get("event") == "done" and not run["asked"]
             error = run.get("message") or (None if ok else otherwise)
             outcome.append(Tracked(Path(path), run.get("run_id"), run.get("experiment_id"), ok, error))
         return outcome
@@ -245,7 +249,9 @@ class Tracker:
                 with contextlib.suppress(ValueError, AttributeError), self._news:
                     event = json.loads(line)
                     if (directory := event.pop("directory", None)) in self._runs:
-                        self._runs[directory].update(event)
+                        run = self._runs[directory]
+                        run["asked"] -= event["event"] == "follow"
+                        run.update(event)
             code = self._process.wait()
             errors.seek(0)
             words = errors.read().strip().splitlines()

@@ -63,7 +63,7 @@ def test_every_preset_and_option_that_readme_names_is_there(data_files: dict[str
         compose([f"experiment={preset}", *data_files.get(preset.split("/")[1], [])])
     table = {row[0]: row[1] for row in re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)}
     table["fault"] += (ROOT / "docs" / "gradient-check.md").read_text()  # README names some and points there
-    for group in ("dataset", "architecture", "schedule", "optimizer", "tracking", "fault"):
+    for group in ("dataset", "architecture", "schedule", "optimizer", "tracking", "fault", "search"):
         for option in sorted((ROOT / "conf" / group).glob("*.yaml")):
             if option.stem != "none" or group == "tracking":
                 assert f"`{option.stem}`" in table[group], f"README does not name {group}={option.stem}"

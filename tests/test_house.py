@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
     path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
 )
-NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py"}
+NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py", "pyarrow"}
 
 # What each part may import of the runner itself; what is not listed may import anything of it.
 MAY_IMPORT = {
@@ -17,10 +17,15 @@ MAY_IMPORT = {
     "runner/recipe.py": ("runner.nn",),
     "runner/shrink.py": ("runner.nn", "runner.recipe"),
     "runner/threads.py": ("runner.recipe", "runner.shrink"),
-    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink"),
+    "runner/feed.py": ("runner.nn", "runner.recipe"),
+    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink", "runner.feed"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
     "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
     "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads"),
+    "runner/halving.py": ("runner.nn",),
+    "runner/objectives.py": ("runner.schema",),
+    "runner/samplers.py": ("runner.nn", "runner.schema"),
+    "runner/ledger.py": ("runner.schema",),
     "runner/journal.py": (),
     "runner/tracking.py": (),
     "runner/batches.py": ("runner.journal", "runner.tracking"),
@@ -61,7 +66,8 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
-    pure += ("runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
+    pure += ("runner/feed.py", "runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "runner/halving.py")
+    pure += ("datasets/", "runner/diagnosis/")
     if name(path).startswith(pure):
         import sys
 
