@@ -28,6 +28,20 @@ class Data(NamedTuple):
     variance: float | None = None
 
 
+class OwnSource(NamedTuple):
+    """A network of the user's own: how to make it, and what was found of it before the run.
+
+    `layout` is the name and shape of each array of parameters, in the order of θ; `classes` 0 for a regression;
+    `predicts` whether it says what it predicts; `digest` is that of its sources.
+    """
+
+    options: Own
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+    classes: int
+    predicts: bool
+    digest: str
+
+
 class Source(Protocol):
     """Rows to train on that are not in memory: they lie in spans, which are read as they are wanted."""
 
@@ -77,8 +91,7 @@ class Recipe:
     seed: int = 0
     rng: Literal["default", "legacy"] = "default"
     dtype: Literal["float64", "float32"] = "float64"
-    own: Own | None = None  # a network of the user's own: then activation, head and initializer have no part
-    layout: tuple[tuple[str, tuple[int, ...]], ...] = ()  # its parameters: (name, shape), in the order of θ
+    own: OwnSource | None = None  # a network of the user's own: activation, head and initializer have no part in it
     source: Source | None = None  # of the rows to train on, where they are streamed
 
     @property

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from runner.experiment import Experiment, compose
 from runner.nn import activations
 from runner.nn.losses import OUTPUTS
 from runner.nn.types import Array, layers_of
+from runner.own.network import arrays_of
+from runner.own.stack import answers
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
 from runner.schema import options
 from runner.tracking import default_store
@@ -26,7 +28,8 @@ class Trace:
 
     `steps` (T,) and, by metric, `trace["train/cost"]` (T,): NaN where a row has no such value. `status`, `nonfinite`
     (the first non-finite value or None) and `summary` as in summary.json. `weights` are the final (W, b) of each
-    layer, W (fan_in, fan_out). `directory` is None for a run that was not recorded.
+    layer, W (fan_in, fan_out); those of a network of the user's own are `own`, arrays by their names. `directory` is
+    None for a run that was not recorded.
     """
 
     steps: np.ndarray
@@ -38,12 +41,15 @@ class Trace:
     scaling: tuple[Array, Array] | None = None
     directory: Path | None = None
     summary: Mapping[str, Any] | None = None
+    own: Mapping[str, Array] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> Array:
         return self.values[metric]
 
     def outputs(self, X: Array) -> Array:
         """What the network answers to the rows of `X` (n, d), in the units of the data file: A (n, outputs)."""
+        if self.own:
+            return answers(self.network, self.own, X, self.scaling)
         A = np.asarray(X, dtype=self.weights[0][0].dtype)
         if A.ndim != 2 or A.shape[1] != len(self.weights[0][0]):
             raise ValueError(f"X must be (n, {len(self.weights[0][0])}). Got {A.shape}.")
@@ -64,6 +70,8 @@ class Trace:
         if A.shape[1] > 1:
             return np.asarray(classes)[A.argmax(axis=1)]
         labels = np.asarray(self.network["labels"], dtype=float)
+        if not len(labels):  # a network of the user's own, that answers with the number of the class
+            return np.asarray(classes)[A[:, 0].astype(int)]
         return np.asarray(classes)[np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])]
 
 
@@ -97,8 +105,10 @@ def traced(experiment: Experiment) -> Trace:
                 pass
     steps, columns = _columns(rows)
     nonfinite = end.nonfinite._asdict() if end.nonfinite else None
-    weights = _layers(end.theta, experiment.recipe.widths)
-    return Trace(steps, columns, end.status, nonfinite, weights, network_of(experiment), experiment.dataset.scaling)
+    source, scaling = experiment.recipe.own, experiment.dataset.scaling
+    own = arrays_of(end.theta, source.layout) if source else {}
+    weights = () if source else _layers(end.theta, experiment.recipe.widths)
+    return Trace(steps, columns, end.status, nonfinite, weights, network_of(experiment), scaling, own=own)
 
 
 def load(run: str | Path) -> Trace:
@@ -119,14 +129,19 @@ def load(run: str | Path) -> Trace:
         raise FileNotFoundError(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
     summary = json.loads((directory / SUMMARY).read_text())
     weights: tuple[tuple[Array, Array], ...] = ()
+    own: dict[str, Array] = {}
     scaling = None
     if (directory / WEIGHTS).exists():
         with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
-            depth = sum(name.startswith("W") for name in arrays)
-            weights = tuple((arrays[f"W{layer}"], arrays[f"b{layer}"]) for layer in range(1, depth + 1))
             scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
+            depth = sum(name.startswith("W") for name in arrays)
+            if theirs := summary["network"].get("own"):
+                own = {name: arrays[name] for name, _ in theirs["layout"]}
+            else:
+                weights = tuple((arrays[f"W{layer}"], arrays[f"b{layer}"]) for layer in range(1, depth + 1))
     status, nonfinite = summary["status"], summary["first_nonfinite"]
-    return Trace(steps, values, status, nonfinite, weights, summary["network"], scaling, directory.absolute(), summary)
+    network, where = summary["network"], directory.absolute()
+    return Trace(steps, values, status, nonfinite, weights, network, scaling, where, summary, own)
 
 
 def _columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> tuple[np.ndarray, dict[str, Array]]:

@@ -10,7 +10,7 @@ from runner.nn.types import Fraction, NonNegative, PositiveCount
 
 
 class Own(NamedTuple):
-    """A network of the user's own: where it is, how it wants its rows and labels, who updates it, what it is made with."""
+    """A network of the user's own: where it is, how it wants rows and labels, who updates it, what it is made with."""
 
     network: str
     samples: Literal["rows", "columns"] = "rows"
@@ -23,7 +23,8 @@ class Own(NamedTuple):
 class Architecture(NamedTuple):
     """`hidden` widths; the names of the hidden activation, the output function and the loss ("auto" fits the data).
 
-    `own` is the user's network, where it is one: then nothing else here is the network's but how labels are given to it.
+    `own` is the user's network, where it is one: then nothing else here is the network's but `output`: how labels are
+    given to it.
     """
 
     hidden: tuple[int, ...]

@@ -12,11 +12,14 @@ Or functions that are given the parameters first: cost(parameters, X, Y), ..., s
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from runner.nn.types import Array
+
+Layout = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class NetworkProblem(ValueError):
@@ -39,6 +42,7 @@ class Functions(NamedTuple):
     gradients: Callable[[Array, Array], Any]
     predict: Callable[[Array], Any] | None
     step: Callable[[float], Any] | None
+    copied: Callable[[], "Functions"]  # the same with a state of their own, where that can be copied
 
 
 class Leaf(NamedTuple):
@@ -58,9 +62,9 @@ class OwnNetwork:
 
     def __init__(self, functions: Functions, label: str, dtype: str = "float64"):
         self.functions, self.label, self.dtype = functions, label, np.dtype(dtype)
+        self.layout: Layout = ()
         self.layout = tuple((leaf.name, leaf.array.shape) for leaf in self.leaves())
-        self.sizes = [int(np.prod(shape)) for _, shape in self.layout]
-        self.ends = np.cumsum(self.sizes)
+        self.ends = np.cumsum([prod(shape) for _, shape in self.layout])
 
     def leaves(self) -> list[Leaf]:
         """The arrays of the parameters as they are now; every one must be an array of floats that can be written."""
@@ -68,9 +72,18 @@ class OwnNetwork:
         problems = [] if leaves else [f"{self.label}: parameters holds no arrays."]
         for leaf in leaves:
             problems += (f"{self.label}: {problem}" for problem in _parameter_problems(leaf))
+        if not problems and self.layout:
+            problems += self._changes(tuple((leaf.name, leaf.array.shape) for leaf in leaves))
         if problems:
             raise NetworkProblem(*problems)
         return leaves
+
+    def copied(self) -> "OwnNetwork":
+        """The network with a state of its own; where it cannot be copied (a module, an open file), itself."""
+        try:
+            return OwnNetwork(self.functions.copied(), self.label, self.dtype.name)
+        except Exception:  # copying calls the user's code, or finds what nobody can copy
+            return self
 
     def theta(self) -> Array:
         """θ (P,), a copy."""
@@ -83,8 +96,7 @@ class OwnNetwork:
 
     def split(self, theta: Array) -> list[Array]:
         """θ (P,) as arrays of the parameters' shapes: views."""
-        parts = np.split(theta, self.ends[:-1])
-        return [part.reshape(shape) for part, (_, shape) in zip(parts, self.layout, strict=True)]
+        return list(arrays_of(theta, self.layout).values())
 
     def cost(self, X: Array, Y: Array) -> float:
         """J as the network says it."""
@@ -111,6 +123,18 @@ class OwnNetwork:
         """Its own update, by the gradients that it has last computed."""
         self._call("step", lr)
 
+    def _changes(self, now: Layout) -> list[str]:
+        """What is not as it was when the network was made."""
+        before, after = dict(self.layout), dict(now)
+        if list(before) != list(after):
+            names = ", ".join(before), ", ".join(after)
+            return [f"{self.label}: parameters held {names[0]} at first, and now {names[1]}."]
+        return [
+            f"{self.label}: parameter {name} had the shape {shape} at first, and now {after[name]}."
+            for name, shape in before.items()
+            if shape != after[name]
+        ]
+
     def _call(self, name: str, *arguments: Any) -> Any:
         try:
             return getattr(self.functions, name)(*arguments)
@@ -135,6 +159,20 @@ def walk(tree: Any, place: str, name: str = "") -> Iterator[Leaf]:
         return
     for key, where, part in entries:
         yield from walk(part, where, f"{name}.{key}" if name else key)
+
+
+def arrays_of(theta: Array, layout: Layout) -> dict[str, Array]:
+    """θ (P,) as arrays by name.
+
+    >>> arrays_of(np.arange(3.0), (("W", (1, 2)), ("b", ())))
+    {'W': array([[0., 1.]]), 'b': array(2.)}
+    """
+    found, start = {}, 0
+    for name, shape in layout:
+        stop = start + prod(shape)
+        found[name] = theta[start:stop].reshape(shape)
+        start = stop
+    return found
 
 
 def matched(gradients: Any, parameters: Sequence[Leaf]) -> tuple[list[Leaf], list[str]]:
@@ -168,8 +206,11 @@ def told(error: Exception, label: str, name: str, arguments: Sequence[Any] = ())
     lines = traceback.format_exception(type(error), error, frames)
     where = traceback.extract_tb(frames)
     at = f", {where[-1].filename}:{where[-1].lineno}" if where else ""
-    shapes = ", ".join(f"{what} {argument.shape}" for what, argument in zip("XY", arguments, strict=False)
-                       if isinstance(argument, np.ndarray))
+    shapes = ", ".join(
+        f"{what} {argument.shape}"
+        for what, argument in zip("XY", arguments, strict=False)
+        if isinstance(argument, np.ndarray)
+    )
     given = f" for {shapes}" if shapes else ""
     return f"{''.join(lines)}{label}: {name} raised {type(error).__name__}: {error}{given}{at}"
 
@@ -183,6 +224,8 @@ def _parameter_problems(leaf: Leaf) -> list[str]:
             f"{leaf.place} holds {array.dtype} and must hold floats: whole numbers cut every update off. "
             "np.array([1.0, 2.0]), or .astype(float)."
         ]
+    if not array.size:
+        return [f"{leaf.place} is empty: it has the shape {array.shape}."]
     if not array.flags.writeable:
         return [f"{leaf.place} is read-only and must be an array that can be changed in place."]
     return []
