@@ -14,6 +14,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,10 +61,7 @@ def still(*seed: int) -> None:
 
 def sources(own: Own) -> list[Path]:
     """The files that the network is made of: its module's, and of what it imports those that lie beside it."""
-    spec = _spec(own)
-    assert spec.origin is not None
-    start = Path(spec.origin).resolve()
-    root = start.parents[spec.name.count(".") + (start.name == "__init__.py")]
+    start, root = _place(own)
     found, left = [start], [start]
     while left:
         for path in _imported(left.pop(), root):
@@ -94,8 +92,10 @@ def _spec(own: Own) -> Any:
         )
     importlib.invalidate_caches()
     try:
-        spec = importlib.util.find_spec(name) if name != "__main__" else None
-    except ModuleNotFoundError:
+        parent = name.rpartition(".")[0]
+        where = list(importlib.import_module(parent).__path__) if parent else None
+        spec = PathFinder.find_spec(name, where)  # and not what has been imported by that name before
+    except (ModuleNotFoundError, AttributeError):
         spec = None
     except Exception as error:
         raise NetworkError(told(error, own.network, f"importing {name}")) from error
@@ -108,12 +108,29 @@ def _spec(own: Own) -> Any:
     return spec
 
 
+def _place(own: Own) -> tuple[Path, Path]:
+    """The file of the module, and the directory from which it is imported."""
+    spec = _spec(own)
+    start = Path(spec.origin).resolve()
+    return start, start.parents[spec.name.count(".") + (start.name == "__init__.py")]
+
+
+def _names(own: Own) -> list[str]:
+    """The names by which its sources are imported: each run gets them fresh."""
+    root = _place(own)[1]
+    parts = [path.relative_to(root).with_suffix("").parts for path in sources(own)]
+    return [".".join(each[:-1] if each[-1] == "__init__" else each) for each in parts]
+
+
 def _executed(own: Own) -> ModuleType:
     spec = _spec(own)
+    for name in _names(own):
+        sys.modules.pop(name, None)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
     try:
-        spec.loader.exec_module(module)
+        # From its source, as it is now: a cached one of the same second may be older.
+        exec(spec.loader.source_to_code(Path(spec.origin).read_bytes(), spec.origin), module.__dict__)
     except SystemExit as error:
         raise NetworkProblem(f"{own.network}: importing {spec.name} ends the program (sys.exit, {error}).") from error
     except Exception as error:

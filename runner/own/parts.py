@@ -21,8 +21,11 @@ def parts_of(layout: Layout, inputs: int | None = None, outputs: int | None = No
     >>> [(part.name, part.layer, part.kind) for part in parts_of((("W1", (4, 2)), ("b1", (4, 1)), ("W2", (1, 4))))]
     [('W1', 1, 'W'), ('b1', 1, 'b'), ('W2', 2, 'W')]
     """
-    flat = ["W" if len(shape) > 1 else "b" for _, shape in layout]
-    found = [_parts(layout, layers, kinds) for kinds in (_kinds(layout), flat) for layers in _numbered(layout, kinds)]
+    plain = ["W" if len(shape) > 1 else "b" for _, shape in layout]
+    half = len(layout) // 2
+    apart = ["W"] * (len(layout) - half) + ["b"] * half  # all weights, then all biases
+    ways = (_kinds(layout, by_shape=False), _kinds(layout, by_shape=True), apart, plain)
+    found = [_parts(layout, layers, kinds) for kinds in ways for layers in _numbered(layout, kinds)]
     chains = [(widths_of(parts), parts) for parts in found]
     whole = [parts for widths, parts in chains if widths and (widths[0], widths[-1]) == (inputs, outputs)]
     return (whole or [parts for widths, parts in chains if widths] or found)[0]
@@ -42,18 +45,15 @@ def widths_of(parts: Sequence[Part]) -> tuple[int, ...] | None:
     return None
 
 
-def _kinds(layout: Layout) -> list[str]:
-    """W or b of each array: by its name where that says it, else by its shape beside the weight before it."""
+def _kinds(layout: Layout, by_shape: bool) -> list[str]:
+    """W or b of each array: by its name where that says it, or by its shape beside the weight before it."""
     named = [bool(BIASES.search(name)) for name, _ in layout]
     kinds, before = [], None
-    for (name, shape), is_bias in zip(layout, named, strict=True):
+    for (_, shape), is_bias in zip(layout, named, strict=True):
         flat = len(shape) < 2 or 1 in shape
-        by_name = flat and is_bias
-        lettered = any(letter.isalpha() for letter in name.rpartition(".")[2])
-        fits = before is not None and prod(shape) in before
-        by_shape = not lettered and before is not None and flat and fits
-        vector = len(shape) < 2 and before is not None
-        bias = by_name or by_shape or (vector and not any(named))
+        fits = by_shape and before is not None and prod(shape) in before
+        vector = len(shape) < 2 and before is not None and not any(named)
+        bias = flat and (is_bias or fits or vector)
         kinds.append("b" if bias else "W")
         before = None if bias else shape
     return kinds

@@ -96,10 +96,10 @@ def _problems(network: OwnNetwork, recipe: Recipe) -> list[str]:
         except NetworkProblem as error:
             problems += error.problems
         unchanged("predict(X)")
-    if not problems and source.options.update == "own":
-        problems += _step_problems(network, X, Y, before)
     if not problems:
         problems += _stale(network, X, Y, before)
+    if not problems and source.options.update == "own":
+        problems += _step_problems(network, X, Y, before)
     return problems
 
 
