@@ -430,7 +430,8 @@ def with_fault(name: str, experiment: Experiment) -> str:
 
 
 def _brief(value: str) -> str:
-    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09."""
+    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09; text without Hydra's escapes."""
+    value = value.replace("\\", "")
     try:
         return value if value.lstrip("-").isdigit() else f"{float(value):.6g}"
     except ValueError:

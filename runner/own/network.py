@@ -204,8 +204,8 @@ def told(error: Exception, label: str, name: str, arguments: Sequence[Any] = ())
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("runner."):
         frames = frames.tb_next
     lines = traceback.format_exception(type(error), error, frames)
-    where = traceback.extract_tb(frames)
-    at = f", {where[-1].filename}:{where[-1].lineno}" if where else ""
+    theirs = [each for each in traceback.extract_tb(frames) if "site-packages" not in each.filename]
+    at = f", {theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
     shapes = ", ".join(
         f"{what} {argument.shape}"
         for what, argument in zip("XY", arguments, strict=False)
