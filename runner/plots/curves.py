@@ -19,6 +19,7 @@ from runner.trace import Trace
 UNITS = {
     "mean_squared_error": "mean squared error",
     "half_squared_error": "half squared error",
+    "its own cost": "of the network's own",
 }
 MEANING = {"mean_squared_error": "the labels' variance", "half_squared_error": "half the labels' variance"}
 SATURATING = ("tanh", "sigmoid")
