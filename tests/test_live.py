@@ -53,7 +53,7 @@ def test_what_is_left_is_what_the_rest_takes_at_the_rate_so_far(composer: Compos
 
 
 def seen(folder: Path, *arguments: str) -> str:
-    """What a terminal of 80 columns gets of a command."""
+    """What a terminal of 80 columns gets of a command, less its colours and movements."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "runner", *arguments, "tracking=none"],
@@ -72,12 +72,11 @@ def seen(folder: Path, *arguments: str) -> str:
         except OSError:  # the terminal is closed at the other end
             break
     assert process.wait(timeout=60) == 0
-    return text.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text.decode())
 
 
 def test_a_terminal_sees_the_table_of_a_sweep_and_then_the_leaderboard(tmp_path: Path) -> None:
-    text = seen(tmp_path, "-m", "dataset=xor", "seed=range(30)", "training.iterations=30000", "training.log_every=100")
-    words = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    words = seen(tmp_path, "-m", "dataset=xor", "seed=range(30)", "training.iterations=30000", "training.log_every=100")
     assert re.search(r"done +best train/cost +of +diverged +error +time left", words)
     assert "0 of 30" in words
     assert words.index("0 of 30") < words.index("setting")
