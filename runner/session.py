@@ -150,12 +150,12 @@ class Session:
             assert experiment_id is not None
             link = links(uri, experiment_id, None if self.sweep else run_id, self.sweep)
             command, out = ui_command(uri), screen.console()
-            out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
             ids = {run.directory: run.run_id for run in whole if run.run_id}
             best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
             if self.sweep and len(best_first) > 1:
                 page = write_comparison(self.sweep_dir, uri, experiment_id, best_first)
                 out.print(f"parallel coordinates of them: {screen.relative(page)}")
+            out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
 
 
 def current() -> Session:
