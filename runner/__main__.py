@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import screen, session
+from runner import help, screen, session
 from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.record import run_name
@@ -49,8 +49,11 @@ def main() -> None:
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     arguments.overrides = [quoted(text) for text in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
-    only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
+    only_hydra = arguments.hydra_help or arguments.info or arguments.shell_completion
     try:
+        if arguments.help:
+            print(help.text(arguments.config_dir))
+            return
         if only_hydra:
             task()
             return
