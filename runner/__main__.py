@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import screen, session
+from runner import help, membership, screen, session
 from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.own.network import NetworkError
@@ -31,10 +31,11 @@ def task(config: DictConfig) -> float:
     about = HydraConfig.get()
     here = session.current()
     experiment = here.experiment(list(about.overrides.task))
-    directory, tags = Path(about.runtime.output_dir), {}
+    directory, tags = Path(about.runtime.output_dir), dict[str, str]()
     if about.mode == RunMode.MULTIRUN:
         sweep_dir = Path(about.sweep.dir).absolute()
-        here.sweep = tags["sweep"] = f"{sweep_dir.parent.name}_{sweep_dir.name}"
+        here.sweep, here.sweep_dir = f"{sweep_dir.parent.name}_{sweep_dir.name}", sweep_dir
+        tags = membership.tags(here.sweep)
     screen.introduce(experiment)
     results = here.run([Job(experiment, directory, run_name(experiment), tags)])
     if not results:
@@ -50,8 +51,11 @@ def main() -> None:
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
     arguments.overrides = [quoted(text) for text in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
-    only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
+    only_hydra = arguments.hydra_help or arguments.info or arguments.shell_completion
     try:
+        if arguments.help:
+            print(help.text(arguments.config_dir))
+            return
         if only_hydra:
             task()
             return

@@ -89,7 +89,7 @@ class Composer:
         whose own parameters come before those of the command line.
         """
         try:
-            hydra = self._compose([text for text in overrides if self._is_plain_choice(text)]).hydra
+            hydra = self._fast([text for text in overrides if self._is_plain_choice(text)])[1]
         except COMPOSITION_ERRORS:
             return list(overrides) if asked else None  # what is wrong is said when the jobs are composed
         if not asked and str(hydra.mode) != "RunMode.MULTIRUN":
@@ -219,7 +219,7 @@ class Composer:
             return f"{override}: several values are a sweep. Add -m to run one job for each."
         key, value = parsed.key_or_group, parsed.value()
         if self._is_choice(override):
-            there = self._options(key)
+            there = self.options(key)
             return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
         keys = _keys(self._compose(good))
         if key in keys:
@@ -230,11 +230,11 @@ class Composer:
         listing = f" There are: {', '.join(siblings)}." if siblings and not near else ""
         return f"{key}: there is no such key.{near}{listing}"
 
-    def _options(self, group: str) -> list[str]:
+    def options(self, group: str) -> list[str]:
         """Every option of a group, those in folders (experiment=posts/xor) too."""
         found = [str(option) for option in self.repository.get_group_options(group)]
         for folder in self.repository.get_group_options(group, results_filter=ObjectType.GROUP):
-            found += [f"{folder}/{option}" for option in self._options(f"{group}/{folder}")]
+            found += [f"{folder}/{option}" for option in self.options(f"{group}/{folder}")]
         return found
 
     def _leftovers(self, choices: Any, overrides: Sequence[str]) -> tuple[list[str], list[str]]:

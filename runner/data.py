@@ -22,9 +22,9 @@ WINDOW_BYTES = 16_000_000  # as float64: rows of a stream that are read at once,
 
 
 def dataset_problems(section: dict[str, Any]) -> list[str]:
-    function = _dataset_function(section.get("name"))
+    function = dataset_function(section.get("name"))
     if function is None:
-        names = sorted(name for name in _dataset_names() if _dataset_function(name))
+        names = sorted(name for name in _dataset_names() if dataset_function(name))
         near = suggest(section.get("name"), names)
         return [f"dataset.name must be one of {', '.join(names)}. Got {show(section.get('name'))}." + near]
     own, common = _dataset_parts(section, function)
@@ -45,7 +45,7 @@ def load(section: dict[str, Any], problems: list[str]) -> Dataset | None:
 def loaded(section: str) -> Dataset:
     """The data of a `dataset` section (as JSON); the jobs of a sweep share the arrays."""
     arguments = json.loads(section)
-    function = _dataset_function(arguments["name"])
+    function = dataset_function(arguments["name"])
     assert function is not None
     own, common = _dataset_parts(arguments, function)
     return prepare(function(**own), **common)
@@ -146,7 +146,7 @@ def score_of(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any
     return lambda A, data: scores.share_right(scores.between(A, borders), data.y)
 
 
-def _dataset_function(name: Any) -> Callable[..., Dataset] | None:
+def dataset_function(name: Any) -> Callable[..., Dataset] | None:
     """`datasets/NAME.py`'s function NAME."""
     if not isinstance(name, str) or not name.isidentifier():
         return None

@@ -12,7 +12,7 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner import leaderboard, screen, session
+from runner import leaderboard, membership, screen, session
 from runner.configuration import Composed, hydra_node
 from runner.experiment import Experiment
 from runner.journal import Journal
@@ -55,7 +55,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
             [names[n] for n, k in enumerate(keys) if k in done],
         )
         return []
-    here.sweep = sweep_id(keys)
+    here.sweep, here.sweep_dir = sweep_id(keys), sweep_dir
     screen.console().print(announce(len(keys), len(todo), len(set(keys) & set(done)), sweep_dir), highlight=False)
     _save_master(master, sweep_dir)
     jobs = {
@@ -63,12 +63,13 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
             experiments[number],
             _prepare(experiments[number], master, sweep_dir, first + number),
             names[number],
-            {"sweep": here.sweep},
+            membership.tags(here.sweep),
         )
         for key, number in sorted(todo.items(), key=lambda item: item[1])
     }
     here.start_tracking(experiments[0])
     for directory in done.values():
+        membership.join(directory, here.sweep)
         here.follow(directory)  # if it has not reached this store yet, it does now
     made = dict(zip(jobs, here.run(list(jobs.values())), strict=False)) if jobs else {}
     results = _shown(experiments, keys, names, made, done)
@@ -98,7 +99,7 @@ def search(master: DictConfig) -> list[JobReturn]:
         drawn = [hunt.space.overrides(values) for values in hunt.first_batch()]
         rehearse(what_differs(drawn), here.check(drawn), [])
         return []
-    here.sweep = hunt.id
+    here.sweep, here.sweep_dir = hunt.id, sweep_dir
     ledger = Ledger(storage(options), hunt.id)
     with ledger.alone():
         before = ledger.trials()
@@ -146,12 +147,13 @@ def _train_trials(
     for trial, experiment, key in zip(trials, experiments, keys, strict=True):
         if key not in done and key not in jobs:
             directory = _prepare(experiment, master, sweep_dir, trial.number)
-            tags = {"sweep": hunt.id, "search": hunt.options.name, "trial": str(trial.number)}
+            tags = {**membership.tags(hunt.id), "search": hunt.options.name, "trial": str(trial.number)}
             jobs[key] = Job(experiment, directory, hunt.name(trial), tags)
     made = {result.directory: result for result in here.run(list(jobs.values()), prune)} if jobs else {}
     for trial, experiment, key in zip(trials, experiments, keys, strict=True):
         if key in done:
             results[trial.number] = Result.read(experiment, done[key], hunt.name(trial))
+            membership.join(done[key], hunt.id)
             here.follow(done[key])
         elif jobs[key].directory in made:
             results[trial.number] = made[jobs[key].directory]

@@ -1,14 +1,12 @@
-"""What people see on the terminal: a progress line while training runs, then the result, then the links."""
+"""What people read on the terminal: what is trained, the result, a sweep's leaderboard. `runner.live` is what moves."""
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from math import prod
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -17,9 +15,8 @@ from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
 from runner.ledger import Trial
-from runner.record import Record, Result, command
+from runner.record import Result, command
 from runner.search import Search, best
-from runner.tracking import Progress as Tracked
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -62,57 +59,6 @@ def introduce(experiment: Experiment) -> None:
         out.print(Text(note))
 
 
-@contextmanager
-def live(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Record], None]]:
-    """A progress line: for one run its iteration, cost and accuracy; for a sweep the runs that are done."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda record: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        total = iterations if jobs == 1 else jobs
-        task = bar.add_task("training", total=total, state="")
-        ended: list[Result] = []
-
-        def advance(record: Record) -> None:
-            if jobs == 1:
-                now = record.result
-                cost, accuracy = now.last.get("train/cost", math.nan), now.last.get("train/accuracy", math.nan)
-                bar.update(task, completed=now.step, state=f"{now.step}  cost {cost:.4g}  accuracy {accuracy:.3f}")
-            elif record.result.status is not None:
-                ended.append(record.result)
-                bar.update(task, completed=len(ended), state=standing(ended, jobs))
-
-        yield advance
-
-
-@contextmanager
-def waiting(runs: int) -> Iterator[Callable[[Tracked], None]]:
-    """A line while the tracking process brings the last of the journals into the store."""
-    if not sys.stderr.isatty():
-        yield lambda tracked: None
-        return
-    columns = (TextColumn("into MLflow"), BarColumn(), TextColumn("{task.fields[state]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("tracking", total=None, state="")
-
-        def advance(tracked: Tracked) -> None:
-            total = tracked.bytes or None
-            bar.update(
-                task,
-                completed=tracked.bytes_done,
-                total=total,
-                state=f"{tracked.done} of {tracked.runs} runs",
-            )
-
-        yield advance
-
-
 def result(ended: Result) -> None:
     """How a run ended: its status, the last and best values, the cost's course, whether the target was reached."""
     out, experiment = console(), ended.experiment
@@ -148,16 +94,6 @@ def where(ended: Result) -> str:
     assert bad is not None
     gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
     return f"{bad.array} of layer {bad.layer} at step {bad.step}{gradient}"
-
-
-def standing(ended: Sequence[Result], jobs: int) -> str:
-    """A sweep so far: how many are done, the best objective, how many went wrong."""
-    good = [result.objective for result in ended if result.status == "finished" and math.isfinite(result.objective)]
-    plan = ended[0].experiment.recipe.plan
-    best = f", best {plan.objective} {(min if plan.mode == 'min' else max)(good):.4g}" if good else ""
-    counts = {status: sum(result.status == status for result in ended) for status in ("pruned", "diverged", "error")}
-    bad = "".join(f", {count} {status}" for status, count in counts.items() if count)
-    return f"{len(ended)} of {jobs}{best}{bad}"
 
 
 def leaderboard(results: Sequence[Result], most: int = 20) -> None:

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import screen, sweep
+from runner import live, screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
 from runner.journal import JournalError
+from runner.leaderboard import ranked
 from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
 from runner.search import Search
 from runner.space import space_of
 from runner.sweep import Job, Stop
-from runner.tracking import Tracker, links, ui_command, warning
+from runner.tracking import Tracker, links, ui_command, warning, write_comparison
 from runner.train import Prune
 
 INTERRUPTED = 130
@@ -34,7 +35,8 @@ class Session:
         self.stop = Stop()
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
-        self.sweep: str | None = None
+        self.sweep: str | None = None  # its id
+        self.sweep_dir = Path()
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
@@ -89,7 +91,7 @@ class Session:
         self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
         wanted = jobs[0].experiment.progress
-        with screen.live(len(jobs), plan.iterations, wanted) as progress, _recording():
+        with live.training(len(jobs), plan.iterations, wanted) as progress, _recording():
             results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast, prune)
         self.results += results
         return results
@@ -109,7 +111,7 @@ class Session:
         step = checkpoint.state.step if checkpoint else 0
         screen.introduce(experiment)
         screen.console().print(f"resumed at step {step}")
-        with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
+        with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
             sweep.resume(record, checkpoint, progress, self.stop)
         return record.result
 
@@ -137,7 +139,7 @@ class Session:
 
     def _wait(self, uri: str) -> None:
         assert self.tracker is not None
-        with screen.waiting(len(self.results)) as progress:
+        with live.waiting() as progress:
             tracked = self.tracker.wait(progress)
         problem = warning(tracked, uri)
         if problem:
@@ -147,8 +149,13 @@ class Session:
             experiment_id, run_id = whole[0].experiment_id, whole[0].run_id
             assert experiment_id is not None
             link = links(uri, experiment_id, None if self.sweep else run_id, self.sweep)
-            command = ui_command(uri)
-            screen.console().print(f"{command}   then open {link}" if command else f"MLflow: {link}")
+            command, out = ui_command(uri), screen.console()
+            ids = {run.directory: run.run_id for run in whole if run.run_id}
+            best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
+            if self.sweep and len(best_first) > 1:
+                page = write_comparison(self.sweep_dir, uri, experiment_id, best_first)
+                out.print(f"parallel coordinates of them: {screen.relative(page)}")
+            out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
 
 
 def current() -> Session:

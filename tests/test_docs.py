@@ -24,7 +24,7 @@ def commands() -> list[str]:
         for block in BLOCK.findall(page.read_text()):
             for line in block.splitlines():
                 text = line.removeprefix("$ ").split("  #")[0].strip()
-                if "python -m runner" in text:
+                if text.startswith(("python -m runner", "uv run python", "pip install uv && uv run python")):
                     found.append("python -m runner" + text.split("python -m runner", 1)[1])
     return list(dict.fromkeys(found))
 
@@ -48,6 +48,10 @@ def test_the_pages_hold_commands() -> None:
 def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
     rows = "".join(f"{i},{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(40))
     (tmp_path / "my.csv").write_text("a,b,label\n" + rows)
+    if "--config-dir mine" in command:
+        (tmp_path / "mine" / "experiment").mkdir(parents=True)
+        yaml = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "command-line.md").read_text(), re.DOTALL)[0]
+        (tmp_path / "mine" / "experiment" / "night.yaml").write_text(yaml)
     stored = re.search(r"outputs/\S+", command)
     if stored or "runner.sync" in command:
         where = stored[0] if stored else "outputs/one"
