@@ -293,7 +293,7 @@ def _own(
     except NetworkProblem as error:
         raise ConfigError([*problems, *error.problems]) from error
     ends = dataset.n_features, sets["train"].Y.shape[1]
-    widths = widths_of(parts_of(found.layout, *ends)) or ends
+    widths = widths_of(parts_of(found.layout, *ends), *ends) or ends
     return found, widths[1:-1] if (widths[0], widths[-1]) == ends else ()
 
 
