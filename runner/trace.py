@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runner import journal, model_code, sweep
+from runner import journal, model, model_code, sweep
 from runner.experiment import Experiment, compose
 from runner.nn.types import Array, layers_of
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
@@ -70,7 +70,8 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
     """
     experiment = compose(overrides)
     if directory is not None:
-        sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        results = sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        model.hand_on(results, results[0])
         return load(directory)
     return traced(experiment)
 
