@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import help, screen, session
+from runner import help, membership, screen, session
 from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.record import run_name
@@ -30,10 +30,11 @@ def task(config: DictConfig) -> float:
     about = HydraConfig.get()
     here = session.current()
     experiment = here.experiment(list(about.overrides.task))
-    directory, tags = Path(about.runtime.output_dir), {}
+    directory, tags = Path(about.runtime.output_dir), dict[str, str]()
     if about.mode == RunMode.MULTIRUN:
         sweep_dir = Path(about.sweep.dir).absolute()
-        here.sweep = tags["sweep"] = f"{sweep_dir.parent.name}_{sweep_dir.name}"
+        here.sweep, here.sweep_dir = f"{sweep_dir.parent.name}_{sweep_dir.name}", sweep_dir
+        tags = membership.tags(here.sweep)
     screen.introduce(experiment)
     results = here.run([Job(experiment, directory, run_name(experiment), tags)])
     if not results:

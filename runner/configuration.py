@@ -89,7 +89,7 @@ class Composer:
         whose own parameters come before those of the command line.
         """
         try:
-            hydra = self._compose([text for text in overrides if self._is_plain_choice(text)]).hydra
+            hydra = self._fast([text for text in overrides if self._is_plain_choice(text)])[1]
         except COMPOSITION_ERRORS:
             return list(overrides) if asked else None  # what is wrong is said when the jobs are composed
         if not asked and str(hydra.mode) != "RunMode.MULTIRUN":
