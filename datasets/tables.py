@@ -26,18 +26,16 @@ class Labels(NamedTuple):
     codes: NDArray[np.int64]
 
 
-def existing(path: str) -> Path:
-    """The file at `path`, or DataError saying where it was looked for."""
+def existing(path: str, option: str = "dataset.path") -> Path:
+    """The file at `path`, which `option` named, or DataError saying where it was looked for."""
     file = Path(path).expanduser()
     if file.is_dir():
-        raise DataError(f"dataset.path={path} is a directory; expected a file.")
+        raise DataError(f"{option}={path} is a directory; expected a file.")
     if not file.is_file():
         siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise DataError(
-            f"dataset.path={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}."
-        )
+        raise DataError(f"{option}={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}.")
     if not os.access(file, os.R_OK):
-        raise DataError(f"dataset.path={path} may not be read by this user; expected a file with read permission.")
+        raise DataError(f"{option}={path} may not be read by this user; expected a file with read permission.")
     return file
 
 

@@ -41,6 +41,8 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
+    if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
+        here.hand_on(results, results[0])
     return results[0].objective
 
 
@@ -63,7 +65,9 @@ def main() -> None:
         resumed = [text for text in arguments.overrides if text.startswith("resume=")]
         if resumed and not arguments.multirun and not arguments.cfg:
             others = [text for text in arguments.overrides if text not in resumed]
-            screen.result(here.resume(Path(resumed[-1].partition("=")[2]), others))
+            result = here.resume(Path(resumed[-1].partition("=")[2]), others)
+            screen.result(result)
+            here.hand_on([result], result)
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()

@@ -64,6 +64,7 @@ class Tracking:
     run_name: str | None
     tags: dict[str, str]
     wait: bool
+    register: str | None = None
 
 
 @dataclass(frozen=True)
@@ -343,6 +344,9 @@ def _problems(plain: dict[str, Any]) -> list[str]:
         problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
     problems += validate(objective, plain["objective"], "objective", name="objective")
     problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
+    name = plain["tracking"].get("register")
+    if isinstance(name, str) and (not name.strip(". ") or set(name) & set("/:'\"")):
+        problems.append(f"tracking.register must be a name without slashes, colons and quotes. Got {show(name)}.")
     problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
     problems += search_problems(plain["search"])
     architecture = plain["architecture"]

@@ -35,6 +35,13 @@ def ranked(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=place)
 
 
+def kept(results: Sequence[Result]) -> list[Result]:
+    """The runs whose model and pictures are kept (`sweep.artifacts`): the best's and the worst's, all or none."""
+    ranking = ranked(results)
+    wanted = {"best": [ranking[0], ranking[-1]], "all": ranking, "none": []}[results[0].experiment.sweep.artifacts]
+    return list({result.directory: result for result in wanted}.values())
+
+
 def fold(results: Sequence[Result]) -> list[Fold]:
     """The runs that differ in nothing but the seed, as one; the best median first."""
     settings: dict[str, list[Result]] = {}

@@ -76,6 +76,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     here.results = results
     if results:
         screen.leaderboard(results)
+        here.hand_on(leaderboard.kept(results), leaderboard.ranked(results)[0])
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in results]
@@ -117,6 +118,7 @@ def search(master: DictConfig) -> list[JobReturn]:
     if here.results:
         screen.leaderboard(here.results)
         screen.search_ends(hunt, trials)
+        here.hand_on(leaderboard.kept(here.results), leaderboard.ranked(here.results)[0])
         _record_summary(here.sweep, sweep_dir, here.results, hunt.found(trials))
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in here.results]

@@ -40,6 +40,7 @@ from runner.train import Checkpoint, Status, stack_of
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
 SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
+MODEL = "model"  # the folder that runner.model writes
 
 
 @dataclass

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import live, screen, sweep
+from runner import live, model, screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
@@ -118,6 +118,11 @@ class Session:
     def _began(self, record: Record) -> None:
         self.index.add(record.experiment.key(), record.directory)
         self.follow(record.directory)
+
+    def hand_on(self, results: Sequence[Result], best: Result) -> None:
+        """Write the models of these runs, which have ended, and have them brought into MLflow."""
+        for directory in model.hand_on(results, best):
+            self.follow(directory)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""

@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from runner import journal, sweep
+from runner import journal, model, model_code, sweep
 from runner.experiment import Experiment, compose
-from runner.nn import activations
-from runner.nn.losses import OUTPUTS
 from runner.nn.types import Array, layers_of
 from runner.own.network import arrays_of
 from runner.own.stack import answers
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
-from runner.schema import options
 from runner.tracking import default_store
 from runner.train import Checkpoint, End, Rows, train
 
@@ -50,29 +47,24 @@ class Trace:
         """What the network answers to the rows of `X` (n, d), in the units of the data file: A (n, outputs)."""
         if self.own:
             return answers(self.network, self.own, X, self.scaling)
-        A = np.asarray(X, dtype=self.weights[0][0].dtype)
-        if A.ndim != 2 or A.shape[1] != len(self.weights[0][0]):
-            raise ValueError(f"X must be (n, {len(self.weights[0][0])}). Got {A.shape}.")
-        if self.scaling is not None:
-            shift, scale = self.scaling
-            A = ((X - shift) / scale).astype(A.dtype)
-        hidden = options(activations, "Activation")[self.network["activation"]]().value
-        for W, b in self.weights[:-1]:
-            A = hidden(A @ W + b)
-        W, b = self.weights[-1]
-        return OUTPUTS[self.network["output"]].value(A @ W + b)
+        return self._network().outputs(X)
+
+    def answers(self, A: Array) -> np.ndarray:
+        """What the outputs `A` (n, outputs) mean: the class of each row as the data names it, or the number: (n,)."""
+        classes = self.network["classes"]
+        if self.own and classes is not None and A.shape[1] == 1 and not self.network["labels"]:
+            return np.asarray(classes)[A[:, 0].astype(int)]  # it answers with the number of the class
+        return self._network().answers(A)
 
     def predict(self, X: Array) -> np.ndarray:
         """The class of each row of `X` (n, d), as the data names it, or the predicted number: (n,)."""
-        A, classes = self.outputs(X), self.network["classes"]
-        if classes is None:
-            return A[:, 0]
-        if A.shape[1] > 1:
-            return np.asarray(classes)[A.argmax(axis=1)]
-        labels = np.asarray(self.network["labels"], dtype=float)
-        if not len(labels):  # a network of the user's own, that answers with the number of the class
-            return np.asarray(classes)[A[:, 0].astype(int)]
-        return np.asarray(classes)[np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])]
+        return self.answers(self.outputs(X))
+
+    def _network(self) -> model_code.Network:
+        said = self.network
+        return model_code.Network(
+            self.weights, said["activation"], said["output"], said["classes"], said["labels"], self.scaling
+        )
 
 
 def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Trace:
@@ -87,7 +79,8 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
     """
     experiment = compose(overrides)
     if directory is not None:
-        sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        results = sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        model.hand_on(results, results[0])
         return load(directory)
     return traced(experiment)
 
@@ -132,13 +125,12 @@ def load(run: str | Path) -> Trace:
     own: dict[str, Array] = {}
     scaling = None
     if (directory / WEIGHTS).exists():
-        with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
-            scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
-            depth = sum(name.startswith("W") for name in arrays)
-            if theirs := summary["network"].get("own"):
+        if theirs := summary["network"].get("own"):
+            with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
+                scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
                 own = {name: arrays[name] for name, _ in theirs["layout"]}
-            else:
-                weights = tuple((arrays[f"W{layer}"], arrays[f"b{layer}"]) for layer in range(1, depth + 1))
+        else:
+            weights, scaling = model_code.arrays_of(directory / WEIGHTS)
     status, nonfinite = summary["status"], summary["first_nonfinite"]
     network, where = summary["network"], directory.absolute()
     return Trace(steps, values, status, nonfinite, weights, network, scaling, where, summary, own)

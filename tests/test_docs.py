@@ -52,10 +52,12 @@ def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
         (tmp_path / "mine" / "experiment").mkdir(parents=True)
         yaml = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "command-line.md").read_text(), re.DOTALL)[0]
         (tmp_path / "mine" / "experiment" / "night.yaml").write_text(yaml)
+    (tmp_path / "new.csv").write_text("a,b\n1,2\n3,0\n")
     stored = re.search(r"outputs/\S+", command)
     if stored or "runner.sync" in command:
         where = stored[0] if stored else "outputs/one"
-        run(f"python -m runner dataset=xor training.iterations=20 hydra.run.dir={where}", tmp_path)
+        data = "dataset=csv dataset.path=my.csv dataset.target=label" if "predict" in command else "dataset=xor"
+        run(f"python -m runner {data} training.iterations=20 hydra.run.dir={where}", tmp_path)
     done = run(command, tmp_path)
     expected = {
         "optimizer=adan": 2,
