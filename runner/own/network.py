@@ -218,7 +218,7 @@ def told(error: BaseException, label: str, name: str, arguments: Sequence[Any] =
         for what, argument in zip("XY", arguments, strict=False)
         if isinstance(argument, np.ndarray)
     )
-    given = f" for {shapes}" if shapes else ""
+    given = f"; given {shapes}" if shapes else ""
     return f"{''.join(lines)}{label}: {name} raised {type(error).__name__}: {error}{given}{at}"
 
 

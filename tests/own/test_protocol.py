@@ -236,10 +236,16 @@ def test_a_mistake_is_refused_before_the_run(case: str, folder: Path) -> None:
         ("nett:Net", "there is no module 'nett' in .* Did you mean 'net:Net'"),
         ("net:Nett", "net has no 'Nett'; it has Net. Did you mean 'Net'"),
         ("./net.py:Net", "must be MODULE:NAME, as in my_module:MyNet.*Did you mean 'net:Net'"),
-        ("net:np", "has no cost"),
+        ("net:NET", "has no 'NET'"),
+        ("subprocess:run", "subprocess came with Python or an installed package"),
+        ("numpy:zeros", "numpy came with Python or an installed package"),
+        ("runner.nn.optimizers:adam", "adam is runner.nn.optimizers's|has no cost"),
+        ("net:np.zeros", "net:np.zeros"),
+        ("net:subprocess.run", "run is subprocess's, and not a network of yours"),
     ],
 )
 def test_a_network_that_is_not_there_is_refused(network: str, says: str, folder: Path) -> None:
+    rewritten(folder, ("import numpy as np", "import subprocess\n\nimport numpy as np"))
     with pytest.raises(ConfigError, match=says):
         compose(words(network=network))
 
@@ -251,8 +257,8 @@ def test_a_network_that_is_not_there_is_refused(network: str, says: str, folder:
         (("import numpy as np", "import nunpy as np"), "importing net raised ModuleNotFoundError: No module named"),
         (("class Net:", "class Net"), "importing net raised SyntaxError"),
         (("np.zeros(outputs)", "np.zero(outputs)"), r"Net\(\) raised AttributeError: .*net.py:7"),
-        (("X.T @ dZ", "X @ dZ"), r"gradients raised ValueError: .* for X \(4, 2\), Y \(4, 1\), .*net.py:19"),
-        (("X.T @ dZ", "exit(3)"), r"gradients raised SystemExit: 3 for X"),
+        (("X.T @ dZ", "X @ dZ"), r"gradients raised ValueError: .*; given X \(4, 2\), Y \(4, 1\), .*net.py:19"),
+        (("X.T @ dZ", "exit(3)"), r"gradients raised SystemExit: 3; given X"),
         (("def cost(self, X, Y)", "def cost(self, X)"), r"cost raised TypeError: .*takes 2 positional arguments"),
     ],
 )
@@ -277,5 +283,5 @@ def test_an_input_that_is_written_to_later_is_their_error(folder: Path) -> None:
 
 
 def test_columns_mistaken_for_rows_are_seen_by_their_shapes(folder: Path) -> None:
-    with pytest.raises(NetworkError, match=r"cost raised ValueError: .* for X \(2, 4\), Y \(1, 4\)"):
+    with pytest.raises(NetworkError, match=r"cost raised ValueError: .*; given X \(2, 4\), Y \(1, 4\)"):
         compose(words("architecture.samples=columns"))
