@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from runner import help, membership, screen, session
 from runner.configuration import quoted
 from runner.journal import JournalError
+from runner.own.network import NetworkError
 from runner.record import run_name
 from runner.schema import ConfigError
 from runner.search import storage
@@ -76,7 +77,7 @@ def main() -> None:
     except ConfigError as error:
         screen.problems(error.problems)
         sys.exit(2)
-    except JournalError as error:
+    except (JournalError, NetworkError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

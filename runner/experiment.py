@@ -25,7 +25,10 @@ from runner.nn import activations, architectures, faults, initializers, losses, 
 from runner.nn.architectures import Architecture
 from runner.nn.types import PositiveCount
 from runner.objectives import Objective, no_metric, objective, objectives
-from runner.recipe import Data, Plan, Recipe
+from runner.own.network import NetworkProblem
+from runner.own.parts import parts_of, widths_of
+from runner.own.probe import examined, own_fault_problems, own_metrics, trial
+from runner.recipe import Data, OwnSource, Plan, Recipe
 from runner.samplers import SearchOptions, search_options, search_problems
 from runner.schema import ConfigError, options, show, suggest, validate
 from runner.stack import metric_keys
@@ -107,7 +110,8 @@ class Experiment:
     def key(self) -> str:
         """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
         decisive = {key: value for key, value in self.config.items() if key not in NOT_DECISIVE}
-        text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest()
+        theirs = self.recipe.own.digest if self.recipe.own else ""
+        text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest() + theirs
         return hashlib.sha256(text.encode()).hexdigest()
 
     def stack_key(self) -> str:
@@ -206,11 +210,16 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         raise ConfigError(problems)
     sets, labels = sets_of(dataset, output, plain["dtype"])
     source = source_of(dataset, output, plain["dtype"], labels)
-    ranked_by = objectives(plain["objective"], _metrics(plain, sets), problems)
-    plan, goal, constant = _plan(plain, sets, source, loss, output, ranked_by[0], problems)
+    theirs, hidden = _own(plain, architecture, dataset, sets, overrides, problems)
+    metrics = _metrics(plain, sets) if theirs is None else own_metrics(theirs, sets)
+    ranked_by = objectives(plain["objective"], metrics, problems)
+    plan, goal, constant = _plan(plain, sets, source, loss, output, ranked_by[0], metrics, problems)
     fault: faults.Fault = _call("fault", plain["fault"])
     outputs = sets["train"].Y.shape[1]
-    _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
+    if theirs is not None:
+        problems += own_fault_problems(fault, plain["fault"]["name"], theirs.options)
+    else:
+        _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
     if problems:
         raise ConfigError(problems)
     optimizer_arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
@@ -220,7 +229,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         architecture = fault.architecture(architecture)
     recipe = Recipe(
         sets=faulty_sets(dataset, output, plain["dtype"], json.dumps(plain["fault"])) if fault.sets else sets,
-        widths=(dataset.n_features, *architecture.hidden, outputs),
+        widths=(dataset.n_features, *(hidden or architecture.hidden), outputs),
         activation=options(activations, "Activation")[architecture.activation](),
         head=options(losses, "Head")[loss](output, architecture.epsilon),
         score=score_of(dataset, output, labels),
@@ -236,7 +245,10 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         rng=plain["rng"],
         dtype=plain["dtype"],
         source=source,
+        own=theirs,
     )
+    if theirs is not None:
+        loss, constant, goal = "its own cost", float("nan"), _own_goal(recipe, plain, goal)
     return Experiment(
         config=plain,
         overrides=tuple(overrides),
@@ -254,6 +266,45 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         labels=labels,
         progress=plain["progress"],
     )
+
+
+def _own(
+    plain: dict[str, Any],
+    architecture: Architecture,
+    dataset: Dataset,
+    sets: dict[str, Data],
+    overrides: Sequence[str],
+    problems: list[str],
+) -> tuple[OwnSource | None, tuple[int, ...]]:
+    """The network of the user's own, where it is one, and the widths of its hidden layers where they can be told."""
+    if architecture.own is None:
+        return None, ()
+    if dataset.stream is not None:
+        problems.append("architecture=own needs the rows in memory, and dataset.stream=true leaves them in their file.")
+    problems += [
+        f"{text}: a network of your own draws its weights itself; architecture=own has no init."
+        for text in overrides
+        if text.lstrip("+").startswith(("init=", "init."))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    classes = 0 if dataset.classes is None else len(dataset.classes)
+    try:
+        found = examined(architecture.own, sets, classes, plain["seed"], plain["dtype"])
+    except NetworkProblem as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    ends = dataset.n_features, sets["train"].Y.shape[1]
+    widths = widths_of(parts_of(found.layout, *ends)) or ends
+    return found, widths[1:-1] if (widths[0], widths[-1]) == ends else ()
+
+
+def _own_goal(recipe: Recipe, plain: dict[str, Any], goal: Target) -> Target:
+    """Try the network on its data; the target, where none is configured, is half of what it costs untrained."""
+    try:
+        untrained = trial(recipe)
+    except NetworkProblem as error:
+        raise ConfigError(error.problems) from error
+    return Target("train/cost", untrained / 2) if plain["training"]["target"] is None else goal
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:
@@ -388,6 +439,7 @@ def _plan(
     loss: str,
     output: str,
     best: Objective,
+    metrics: Sequence[str],
     problems: list[str],
 ) -> tuple[Plan, Target, float]:
     """The resolved plan, the target, and what the best constant predictor would cost."""
@@ -395,7 +447,6 @@ def _plan(
     batch_size = min(section["batch_size"] or n, n)
     iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
     log_every = section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS))
-    metrics = _metrics(plain, sets)
     if source is None:
         constant = losses.constant_cost(loss, output, sets["train"].Y)
     else:

@@ -13,6 +13,7 @@ NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 # The sources that decide what numbers come out.
 COMPUTING = (
     "runner/nn",
+    "runner/own",
     "runner/recipe.py",
     "runner/feed.py",
     "runner/shrink.py",

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 import numpy as np
 
 from runner.nn.activations import Activation
+from runner.nn.architectures import Own
 from runner.nn.faults import Fault
 from runner.nn.initializers import Generator, Initializer, draw
 from runner.nn.losses import Head
@@ -25,6 +26,20 @@ class Data(NamedTuple):
     Y: Array
     y: np.ndarray
     variance: float | None = None
+
+
+class OwnSource(NamedTuple):
+    """A network of the user's own: how to make it, and what was found of it before the run.
+
+    `layout` is the name and shape of each array of parameters, in the order of θ; `classes` 0 for a regression;
+    `predicts` whether it says what it predicts; `digest` is that of its sources.
+    """
+
+    options: Own
+    layout: tuple[tuple[str, tuple[int, ...]], ...]
+    classes: int
+    predicts: bool
+    digest: str
 
 
 class Source(Protocol):
@@ -76,6 +91,7 @@ class Recipe:
     seed: int = 0
     rng: Literal["default", "legacy"] = "default"
     dtype: Literal["float64", "float32"] = "float64"
+    own: OwnSource | None = None  # a network of the user's own: activation, head and initializer have no part in it
     source: Source | None = None  # of the rows to train on, where they are streamed
 
     @property

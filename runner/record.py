@@ -32,9 +32,11 @@ from runner.identity import code_digest
 from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
 from runner.nonfinite import NonFinite
-from runner.stack import Snapshot, Stack
+from runner.own.network import arrays_of
+from runner.recipe import OwnSource
+from runner.stack import Snapshot
 from runner.tracking import hide, replace_file
-from runner.train import Checkpoint, Status
+from runner.train import Checkpoint, Status, stack_of
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
 SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
@@ -94,7 +96,7 @@ class Result:
             cost, accuracy = f"{name}/cost", f"{name}/accuracy"
             if math.isfinite(values[cost]):
                 self.best[cost] = min(self.best.get(cost, math.inf), values[cost])
-            if math.isfinite(values[accuracy]):
+            if math.isfinite(values.get(accuracy, math.nan)):
                 self.best[accuracy] = max(self.best.get(accuracy, -math.inf), values[accuracy])
         self.curve.append(values["train/cost"])
 
@@ -156,7 +158,13 @@ class Record:
         self.journal.last_step = max(self.journal.last_step, self.result.step)
 
     def checkpoint(self, checkpoint: Checkpoint, position: int) -> None:
-        """The whole state of the member at `position`, in one file, replaced in one go."""
+        """The whole state of the member at `position`, in one file, replaced in one go.
+
+        A network that updates itself holds a state that nobody else can write: it is resumed from its start.
+        """
+        own = self.experiment.recipe.own
+        if own is not None and own.options.update == "own":
+            return
         state = checkpoint.state
         nonfinite = checkpoint.nonfinite.get(int(state.members[position]))
         arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
@@ -243,7 +251,7 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
     path = directory / CHECKPOINT
     if not path.exists():
         return None
-    memory = Stack.start([experiment.recipe]).memory
+    memory = stack_of(experiment.recipe).start([experiment.recipe]).memory
     with np.load(path, allow_pickle=False) as arrays:
         parts = [arrays[f"memory_{name}"] for name in memory._fields]
         saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
@@ -290,6 +298,8 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
         **{f"version.{name}": number for name, number in versions().items()},
         **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
     }
+    if experiment.recipe.own is not None:
+        tags["network.sha256"] = experiment.recipe.own.digest
     if commit:
         tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
     return tags
@@ -319,7 +329,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
 
 def network_of(experiment: Experiment) -> dict[str, Any]:
     """What must be known beside the weights to make predictions."""
-    classes = experiment.dataset.classes
+    classes, own = experiment.dataset.classes, experiment.recipe.own
     return {
         "widths": list(experiment.recipe.widths),
         "activation": experiment.activation,
@@ -327,7 +337,13 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
         "labels": experiment.labels.tolist(),
+        **({"own": own_of(own, experiment.recipe.seed)} if own is not None else {}),
     }
+
+
+def own_of(own: OwnSource, seed: int) -> dict[str, Any]:
+    """What must be known to make a network of the user's own again."""
+    return {**own._asdict(), "options": own.options._asdict(), "seed": seed}
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -349,10 +365,16 @@ def write_config(path: Path, config: Any) -> None:
 
 
 def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
-    """The parameters (P,) as `W1`, `b1`, ...; with `shift` and `scale` that inputs go through first."""
+    """The parameters (P,) as `W1`, `b1`, ...; with `shift` and `scale` that inputs go through first.
+
+    Those of a user's network are by its own names, in its own shapes.
+    """
     arrays: dict[str, Any] = {}
-    for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
-        arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
+    if experiment.recipe.own is not None:
+        arrays = arrays_of(theta, experiment.recipe.own.layout)
+    else:
+        for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
+            arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
     if experiment.dataset.scaling is not None:
         arrays["shift"], arrays["scale"] = experiment.dataset.scaling
     with path.open("wb") as file:
@@ -409,7 +431,8 @@ def with_fault(name: str, experiment: Experiment) -> str:
 
 
 def _brief(value: str) -> str:
-    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09."""
+    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09; text without Hydra's escapes."""
+    value = value.replace("\\", "")
     try:
         return value if value.lstrip("-").isdigit() else f"{float(value):.6g}"
     except ValueError:

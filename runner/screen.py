@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 
 from rich.console import Console
@@ -39,10 +40,14 @@ def introduce(experiment: Experiment) -> None:
     shape = "-".join(str(width) for width in recipe.widths)
     rows = ", ".join(f"{n} {name}" for name, n in recipe.sizes.items())
     fault = "" if config["fault"]["name"] == "none" else f", fault {config['fault']['name']}"
-    hidden = f" {config['architecture']['activation']}" if len(recipe.widths) > 2 else ""
+    hidden = f" {experiment.activation}" if len(recipe.widths) > 2 else ""
+    network = f"{shape}{hidden}, {experiment.output}, {experiment.loss}  init {config['init']['name']}"
+    update = config["optimizer"]["name"]
+    if recipe.own is not None:
+        network = f"{recipe.own.options.network} {shape}, {sum(prod(s) for _, s in recipe.own.layout)} parameters"
+        update = "its own step," if recipe.own.options.update == "own" else update
     out.print(
-        f"[bold]{experiment.dataset.name}[/] ({rows})  {shape}{hidden}, {experiment.output}, {experiment.loss}  "
-        f"init {config['init']['name']}, {config['optimizer']['name']} lr {config['optimizer']['lr']:g}, "
+        f"[bold]{experiment.dataset.name}[/] ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
     )
     if experiment.dataset.source != "made":
@@ -62,6 +67,8 @@ def result(ended: Result) -> None:
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for name in experiment.recipe.sets:
         for kind in ("cost", "accuracy"):
+            if f"{name}/{kind}" not in ended.last and experiment.recipe.own is not None:
+                continue  # it has no predict(X)
             key = f"{name}/{kind}"
             table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
     table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
@@ -74,10 +81,10 @@ def result(ended: Result) -> None:
     target = experiment.target
     relation = "<=" if target.metric.endswith("/cost") else ">="
     met = "reached" if ended.target_reached else "missed"
-    out.print(
-        f"target {target.metric} {relation} {target.value:.6g}: {met}"
-        f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
-    )
+    constant = f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
+    if experiment.recipe.own is not None:
+        constant = ""
+    out.print(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}")
     out.print(f"in {relative(ended.directory)}")
 
 

@@ -100,7 +100,7 @@ class Stack:
         self.plan, self.schedule, self.fault = shared.plan, shared.schedule, shared.fault
         widths = self.prepared.widths
         self.network = _network(recipes, widths, dtype)
-        self.optimizer = shared.optimizer(**_columns(recipes, dtype))
+        self.optimizer = shared.optimizer(**optimizer_columns(recipes, dtype))
         if self.fault.optimizer:
             self.optimizer = self.fault.optimizer(self.optimizer, widths)
         self._both = np.stack([state.theta, np.zeros_like(state.theta)])  # θ and g (2, K, P)
@@ -374,7 +374,7 @@ def _network(recipes: Sequence[Recipe], widths: tuple[int, ...], dtype: np.dtype
     return Network(widths, activation, head, _column_3d(recipes, dtype))
 
 
-def _columns(recipes: Sequence[Recipe], dtype: np.dtype) -> dict[str, Any]:
+def optimizer_columns(recipes: Sequence[Recipe], dtype: np.dtype) -> dict[str, Any]:
     """The optimizer's arguments: each number a column (K, 1); of one member an array () of it, which costs less."""
     shape = (len(recipes), 1) if len(recipes) > 1 else ()
     arguments = dict(recipes[0].optimizer_arguments)

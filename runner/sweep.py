@@ -18,9 +18,9 @@ import numpy as np
 
 from runner import shrink
 from runner.experiment import Experiment
+from runner.own.network import NetworkError, NetworkProblem
 from runner.record import Record, Result
-from runner.stack import Stack
-from runner.train import Checkpoint, End, Event, Prune, Rows, train
+from runner.train import Checkpoint, End, Event, Prune, Rows, stack_of, train
 
 # Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
 # (measured: benchmarks/RESULTS.md, stack size).
@@ -125,6 +125,8 @@ def stacks(experiments: Sequence[Experiment]) -> list[list[int]]:
 def stack_size(experiment: Experiment) -> int:
     """How many members of this kind to train at once: one where a single one fills what a stack may."""
     recipe = experiment.recipe
+    if recipe.own is not None:
+        return 1  # its code knows of one network
     features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
     widths = (features, *recipe.widths[1:])
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
@@ -136,7 +138,7 @@ def stack_size(experiment: Experiment) -> int:
 
 def estimate(experiments: Sequence[Experiment]) -> float:
     """The seconds that training these as one stack may take: a few steps of it, timed, and all the others alike."""
-    stack = Stack.start([experiment.recipe for experiment in experiments])
+    stack = stack_of(experiments[0].recipe).start([experiment.recipe for experiment in experiments])
     steps = min(TIMED_STEPS, stack.plan.iterations)
     with np.errstate(all="ignore"):
         stack.advance(stack.gradient())  # the first is slower
@@ -162,8 +164,9 @@ def _train(
     try:
         for event in train([record.experiment.recipe for record in records], should_stop, checkpoint, prune):
             _write(event, records, progress)
-    except Exception:
-        error = traceback.format_exc()
+    except Exception as raised:
+        theirs = isinstance(raised, NetworkError | NetworkProblem)  # then the message holds their own traceback
+        error = str(raised) if theirs else traceback.format_exc()
         running = [record for record in records if record.result.status is None]
         if len(records) > 1:
             for record in running:

@@ -14,6 +14,7 @@ import numpy as np
 from runner import threads
 from runner.nn.types import Array
 from runner.nonfinite import NonFinite, first_nonfinite
+from runner.own.stack import OwnStack
 from runner.recipe import Recipe
 from runner.stack import Snapshot, Stack, select
 
@@ -78,6 +79,23 @@ def train(
         yield from _Loop(recipes, should_stop, resume, prune).run()
 
 
+def stack_of(recipe: Recipe) -> type[Stack] | type[OwnStack]:
+    """What trains a recipe: our network, or one of the user's own."""
+    return Stack if recipe.own is None else OwnStack
+
+
+def again(stack: Stack | OwnStack, recipes: Sequence[Recipe], state: Snapshot) -> Stack | OwnStack:
+    """Some members of a stack in an earlier `state`, with the same data."""
+    if isinstance(stack, OwnStack):
+        return OwnStack(recipes, state, stack.prepared)
+    return Stack(recipes, state, stack.prepared)
+
+
+def first_bad(stack: Stack | OwnStack) -> NonFinite | None:
+    """Where a stack of one member first left the numbers, or None."""
+    return stack.first_nonfinite() if isinstance(stack, OwnStack) else first_nonfinite(stack)
+
+
 class _Loop:
     """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
 
@@ -88,7 +106,8 @@ class _Loop:
         resume: Checkpoint | None,
         prune: Prune | None,
     ):
-        self.stack = Stack(recipes, select(resume.state, np.arange(len(recipes)))) if resume else Stack.start(recipes)
+        kind = stack_of(recipes[0])
+        self.stack = kind(recipes, select(resume.state, np.arange(len(recipes)))) if resume else kind.start(recipes)
         self.recipes, self.should_stop, self.plan, self.running = recipes, should_stop, self.stack.plan, True
         self.prune = prune
         self.last_row = self.stack.snapshot()
@@ -171,12 +190,12 @@ class _Loop:
     def post_mortem(self, member: int) -> Iterator[Event]:
         """Replay one member from the last row: name its first bad value, log the steps around it, and its end."""
         position = np.flatnonzero(self.last_row.members == member)
-        replay = Stack([self.recipes[member]], select(self.last_row, position), self.stack.prepared)
+        replay = again(self.stack, [self.recipes[member]], select(self.last_row, position))
         start, until, before = replay.step, self.stack.step, None
         while True:
             dead = not np.isfinite(replay.theta).all()
             row = Rows(replay.step, np.array([member]), replay.measure().values)
-            found = None if member in self.nonfinite else first_nonfinite(replay)
+            found = None if member in self.nonfinite else first_bad(replay)
             if found:
                 self.nonfinite[member] = found
                 if before is not None and before.step > start:

@@ -13,6 +13,7 @@ from runner.experiment import compose
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)  # a file that the page asks the reader to write
 BLOCK = re.compile(r"```(?:bash|console)\n(.*?)```", re.DOTALL)
 
 
@@ -29,6 +30,9 @@ def commands() -> list[str]:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    for page in PAGES:
+        for name, source in PYTHON.findall(page.read_text()):
+            (folder / name).write_text(source)
     words = [sys.executable, *shlex.split(command)[1:]]
     if words[1:3] == ["-m", "runner"]:
         words.append("tracking=none")
@@ -55,7 +59,12 @@ def test_every_documented_command_runs(command: str, tmp_path: Path) -> None:
         data = "dataset=csv dataset.path=my.csv dataset.target=label" if "predict" in command else "dataset=xor"
         run(f"python -m runner {data} training.iterations=20 hydra.run.dir={where}", tmp_path)
     done = run(command, tmp_path)
-    expected = {"optimizer=adan": 2, "resume=": 2, "fault=derivative_twice": 1}  # mistakes that the pages show
+    expected = {
+        "optimizer=adan": 2,
+        "resume=": 2,
+        "fault=derivative_twice": 1,
+        "check dataset=flower architecture=own": 1,
+    }  # mistakes that the pages show
     wanted = next((code for part, code in expected.items() if part in command), 0)
     assert done.returncode == wanted, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
@@ -78,12 +87,20 @@ def test_every_preset_and_option_that_readme_names_is_there(data_files: dict[str
 def steady(text: str) -> list[str]:
     """Printed lines without what differs from run to run, and numbers to the digits that every processor agrees on."""
     text = re.sub(r"in \d+\.\d+ s", "in T s", text)
+    text = re.sub(r"\d+\.\d+e-1\d", "rounding", text)
     text = re.sub(r"\d+\.\d+", lambda found: f"{float(found[0]):.3g}", text)
     lines = [line.rstrip() for line in text.strip().splitlines()]
     return [" ".join(line.split()) for line in lines if not line.startswith(("in outputs", "mlflow ui"))]
 
 
-@pytest.mark.parametrize(("marker", "arguments"), [("uv run python -m runner\n", ""), ("optimizer=adan", None)])
+@pytest.mark.parametrize(
+    ("marker", "arguments"),
+    [
+        ("uv run python -m runner\n", ""),
+        ("optimizer=adan", None),
+        ("runner.check dataset=flower architecture=own", None),
+    ],
+)
 def test_what_readme_shows_is_what_is_printed(marker: str, arguments: str | None, tmp_path: Path) -> None:
     block = next(block for block in BLOCK.findall((ROOT / "README.md").read_text()) if marker in block)
     command, shown = block.split("\n", 1)

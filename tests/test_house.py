@@ -20,8 +20,16 @@ MAY_IMPORT = {
     "runner/feed.py": ("runner.nn", "runner.recipe"),
     "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink", "runner.feed"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
-    "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
-    "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads"),
+    "runner/own/": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.own"),
+    "runner/train.py": (
+        "runner.nn",
+        "runner.recipe",
+        "runner.stack",
+        "runner.nonfinite",
+        "runner.threads",
+        "runner.own",
+    ),
+    "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads", "runner.own"),
     "runner/halving.py": ("runner.nn",),
     "runner/objectives.py": ("runner.schema",),
     "runner/samplers.py": ("runner.nn", "runner.schema"),
@@ -69,7 +77,7 @@ def test_imports_point_one_way(path: Path) -> None:
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
     pure += ("runner/feed.py", "runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "runner/halving.py")
-    pure += ("datasets/", "runner/diagnosis/")
+    pure += ("datasets/", "runner/diagnosis/", "runner/own/")
     if name(path).startswith(pure):
         import sys
 
