@@ -36,7 +36,7 @@ def predictions(run: trace.Trace, path: str, inputs: str | None = None, delimite
     dataset, params = run.summary["dataset"], journal.first(run.directory)["params"]
     names, target = dataset.get("inputs") or [], dataset.get("target") if dataset["name"] == "csv" else None
     inputs = inputs or params.get("dataset.inputs", "X")
-    A = run.outputs(rows_of(path, len(run.weights[0][0]), names, target, inputs, delimiter))
+    A = run.outputs(rows_of(path, run.network["widths"][0], names, target, inputs, delimiter))
     yield header(run)
     for answer, outputs in zip(run.answers(A).tolist(), A.tolist(), strict=True):
         yield [label(answer), *(map(repr, outputs) if run.network["classes"] else [])]
@@ -44,9 +44,10 @@ def predictions(run: trace.Trace, path: str, inputs: str | None = None, delimite
 
 def check(run: trace.Trace) -> None:
     """Raises PredictError where a run has no weights to predict by."""
-    if not run.weights:
+    weights = [*run.own.values(), *(part for layer in run.weights for part in layer)]
+    if not weights:
         raise PredictError(f"{run.directory} has no weights: its run is {run.status}. Only a run that ended has some.")
-    if not all(np.isfinite(part).all() for layer in run.weights for part in layer):
+    if not all(np.isfinite(part).all() for part in weights):
         raise PredictError(f"{run.directory} has weights that are not finite: its run {run.status}.")
 
 
