@@ -37,6 +37,7 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
+    here.diagnose(results)
     return results[0].objective
 
 
@@ -55,7 +56,9 @@ def main() -> None:
         resumed = [text for text in arguments.overrides if text.startswith("resume=")]
         if resumed and not arguments.multirun and not arguments.cfg:
             others = [text for text in arguments.overrides if text not in resumed]
-            screen.result(here.resume(Path(resumed[-1].partition("=")[2]), others))
+            ended = here.resume(Path(resumed[-1].partition("=")[2]), others)
+            screen.result(ended)
+            here.diagnose([ended])
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()

@@ -28,7 +28,7 @@ Point = tuple[str, float, int, int]  # key, value, time, step
 
 @dataclasses.dataclass
 class Batch:
-    """Whole records of a journal up to byte ``offset``, ending early at an `end`; ``done``: the run has ended by then."""
+    """Whole records of a journal up to byte ``offset``, ending early at an `end`; ``done``: the run has ended."""
 
     offset: int
     metrics: list[Point] = dataclasses.field(default_factory=list)

@@ -19,10 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 from datasets import Dataset
 from runner.configuration import Composed, Composer
 from runner.data import dataset_problems, label_values, load, score_of, sets_of
+from runner.diagnosis import causes, dynamics
 from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
-from runner.nn.types import PositiveCount
+from runner.nn.types import Count, PositiveCount
 from runner.recipe import Data, Plan, Recipe
 from runner.schema import ConfigError, options, show, suggest, validate
 from runner.stack import metric_keys
@@ -70,6 +71,17 @@ class SweepOptions:
 
 
 @dataclass(frozen=True)
+class DiagnosisOptions:
+    """Whether and how a failed run is diagnosed."""
+
+    name: Literal["default", "none"]
+    causes: list[str]
+    most: Count
+    cure: bool
+    seeds: PositiveCount
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A run, checked and ready: `config` as composed and resolved, the data, and the `recipe` for train()."""
 
@@ -80,6 +92,7 @@ class Experiment:
     target: Target
     tracking: Tracking
     sweep: SweepOptions
+    diagnosis: DiagnosisOptions
     output: str
     loss: str
     constant_cost: float
@@ -230,6 +243,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         target=goal,
         tracking=Tracking(**plain["tracking"]),
         sweep=SweepOptions(**plain["sweep"]),
+        diagnosis=DiagnosisOptions(**plain["diagnosis"]),
         output=output,
         loss=loss,
         constant_cost=constant,
@@ -255,7 +269,7 @@ def _without_missing(node: Any) -> Any:
 
 def _problems(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
-    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "experiment"}
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "diagnosis", "experiment"}
     problems = []
     for section in sections - {"experiment"}:
         if not isinstance(plain.get(section), dict):
@@ -275,6 +289,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     problems += validate(objective, plain["objective"], "objective", name="objective")
     problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
     problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
+    problems += _diagnosis_problems(plain["diagnosis"])
     architecture = plain["architecture"]
     problems += _names(architecture, "activation", options(activations, "Activation"))
     problems += _names(architecture, "loss", ["auto", *options(losses, "Head")])
@@ -284,6 +299,15 @@ def _problems(plain: dict[str, Any]) -> list[str]:
             "architecture.epsilon is the epsilon of loss cross_entropy_from_probabilities; "
             f"architecture.loss={architecture.get('loss')} has none."
         )
+    return problems
+
+
+def _diagnosis_problems(section: dict[str, Any]) -> list[str]:
+    known = {**options(causes, "Verdict"), **options(dynamics, "Verdict")}
+    problems = validate(DiagnosisOptions, section, "diagnosis", name="diagnosis")
+    for name in [] if problems else section["causes"]:
+        if name not in known:
+            problems.append(f"diagnosis.causes: there is no cause {show(name)}." + suggest(name, known))
     return problems
 
 

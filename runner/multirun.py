@@ -70,6 +70,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     here.results = results
     if results:
         screen.leaderboard(results)
+        here.diagnose(results)
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in results]

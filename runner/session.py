@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import screen, sweep
+from runner import findings, screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
@@ -69,6 +69,13 @@ class Session:
             results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast)
         self.results += results
         return results
+
+    def diagnose(self, results: Sequence[Result]) -> None:
+        """Say why those that failed did, and put it into their records."""
+        if self.stop.asked:
+            return
+        told = findings.diagnose(results, self.composer, self.follow)
+        screen.findings(told, len(results))
 
     def start_tracking(self, experiment: Experiment) -> None:
         """Start the tracking process, once a session, where the configuration wants one."""

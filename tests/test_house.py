@@ -20,6 +20,10 @@ MAY_IMPORT = {
     "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
     "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
+    "runner/diagnosis/": (
+        *("runner.diagnosis", "runner.nn", "runner.recipe", "runner.stack", "runner.train", "runner.nonfinite"),
+        "runner.shrink",
+    ),
     "runner/journal.py": (),
     "runner/tracking.py": (),
     "runner/batches.py": ("runner.journal", "runner.tracking"),
