@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -93,6 +94,7 @@ class Experiment:
     tracking: Tracking
     sweep: SweepOptions
     diagnosis: DiagnosisOptions
+    activation: str
     output: str
     loss: str
     constant_cost: float
@@ -213,13 +215,19 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         raise ConfigError(problems)
     sets, labels = sets_of(dataset, output, plain["dtype"])
     plan, goal, constant = _plan(plain, sets, loss, output, problems)
-    _check_fault(plain, output, problems)
+    fault: faults.Fault = _call("fault", plain["fault"])
+    outputs = sets["train"].Y.shape[1]
+    _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
     if problems:
         raise ConfigError(problems)
     optimizer_arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
+    if fault.arguments:
+        optimizer_arguments = fault.arguments(optimizer_arguments)
+    if fault.architecture:
+        architecture = fault.architecture(architecture)
     recipe = Recipe(
-        sets=sets,
-        widths=(dataset.n_features, *architecture.hidden, sets["train"].Y.shape[1]),
+        sets=faulty_sets(dataset, output, plain["dtype"], json.dumps(plain["fault"])) if fault.sets else sets,
+        widths=(dataset.n_features, *architecture.hidden, outputs),
         activation=options(activations, "Activation")[architecture.activation](),
         head=options(losses, "Head")[loss](output, architecture.epsilon),
         score=score_of(dataset, output, labels),
@@ -227,7 +235,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         schedule=_call("schedule", plain["schedule"]),
         plan=plan,
         initializer=_call("init", plain["init"]),
-        fault=_fault(plain, architecture),
+        fault=fault,
         optimizer_arguments=optimizer_arguments,
         l2=float(architecture.l2),
         dropout=float(architecture.dropout),
@@ -244,6 +252,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         tracking=Tracking(**plain["tracking"]),
         sweep=SweepOptions(**plain["sweep"]),
         diagnosis=DiagnosisOptions(**plain["diagnosis"]),
+        activation=architecture.activation,
         output=output,
         loss=loss,
         constant_cost=constant,
@@ -427,13 +436,24 @@ def _no_metric(key: str, name: str, metrics: list[str]) -> str:
     return f"{key}: this run has no metric {name!r}. It has: {', '.join(metrics)}." + suggest(name, metrics)
 
 
-def _check_fault(plain: dict[str, Any], output: str, problems: list[str]) -> None:
-    fault, name = _call("fault", plain["fault"]), plain["fault"]["name"]
-    if fault.dA is not None and output not in losses.PROBABILITIES:
-        problems.append(f"fault={name} is a mistake in probabilities, and architecture.output={output} gives none.")
+def _check_fault(
+    fault: faults.Fault,
+    plain: dict[str, Any],
+    architecture: Architecture,
+    ends: tuple[int, int],
+    head: tuple[str, str],
+    problems: list[str],
+) -> None:
+    """A fault that this network cannot have is refused: the run would look as if it did no harm."""
+    widths = (ends[0], *architecture.hidden, ends[1])
+    why = fault.impossible(faults.Meets(widths, architecture.activation, *head, architecture.l2))
+    if why:
+        problems.append(f"fault={plain['fault']['name']} {why}")
 
 
-def _fault(plain: dict[str, Any], architecture: Architecture) -> faults.Fault:
-    fault: faults.Fault = _call("fault", plain["fault"])
-    # A mistake about ReLU's kink is none in an activation that has no kink.
-    return fault if architecture.activation == "relu" else fault._replace(derivative=None)
+@lru_cache(maxsize=16)
+def faulty_sets(dataset: Dataset, output: str, dtype: str, fault: str) -> Mapping[str, Data]:
+    """`sets_of` with a fault (its section as JSON) in them, made once: the jobs of a sweep share the arrays."""
+    wrong: faults.Fault = _call("fault", json.loads(fault))
+    assert wrong.sets is not None
+    return wrong.sets(sets_of(dataset, output, dtype)[0])

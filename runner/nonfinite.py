@@ -52,7 +52,9 @@ def _backward(stack: Stack) -> Iterator[tuple[str, int, Array]]:
     masks = stack.masks(passed.n)
     gradients = affine_of(np.empty_like(stack.theta), stack.network.widths)
     forward(stack.network, stack.layers, passed, masks)
-    dZs = backward(stack.network, stack.layers, passed, Y, gradients, masks)
+    dZs = backward(stack.back_network, stack.back_layers, passed, Y, gradients, masks)
+    if stack.fault.gradient:
+        stack.fault.gradient(gradients, passed.n)
     for index in range(len(dZs), 0, -1):
         yield "dZ", index, dZs[index - 1]
         yield "dW", index, gradients.WT[index - 1]

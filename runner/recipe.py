@@ -63,8 +63,9 @@ class Recipe:
         generator: Generator = (
             np.random.RandomState(self.seed) if self.rng == "legacy" else np.random.default_rng([self.seed, WEIGHTS])
         )
-        return draw(self.initializer, generator, self.widths).astype(self.dtype)
+        theta = draw(self.initializer, generator, self.widths).astype(self.dtype)
+        return theta if self.fault.theta0 is None else self.fault.theta0(theta, self.widths)
 
 
 # One seed, independent streams: the second word of each generator's seed.
-WEIGHTS, BATCHES, DROPOUT = 0, 1, 2
+WEIGHTS, BATCHES, DROPOUT, DROPOUT_AT_TEST = 0, 1, 2, 3

@@ -300,7 +300,7 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
     classes = experiment.dataset.classes
     return {
         "widths": list(experiment.recipe.widths),
-        "activation": experiment.config["architecture"]["activation"],
+        "activation": experiment.activation,
         "output": experiment.output,
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
@@ -377,7 +377,8 @@ def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
     if experiment.tracking.run_name:
         return experiment.tracking.run_name
-    return short_name(experiment.overrides) or experiment.dataset.name
+    name, fault = short_name(experiment.overrides) or experiment.dataset.name, experiment.config["fault"]["name"]
+    return name if fault == "none" or f"fault={fault}" in name else f"{name[:200]} fault={fault}"
 
 
 def _brief(value: str) -> str:

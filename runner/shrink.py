@@ -32,7 +32,8 @@ class Basis(NamedTuple):
 def applies(recipe: Recipe) -> bool:
     """Whether shrinking changes nothing and pays: fewer rows than features, an optimizer that any axes will do for."""
     fewer = coordinates(recipe) < recipe.widths[0]
-    return recipe.plan.shrink and fewer and recipe.optimizer(**recipe.optimizer_arguments).rotates
+    rotates = recipe.fault.rotates and recipe.optimizer(**recipe.optimizer_arguments).rotates
+    return recipe.plan.shrink and fewer and rotates
 
 
 def coordinates(recipe: Recipe) -> int:

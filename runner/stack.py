@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runner import shrink
-from runner.nn.activations import Activation
-from runner.nn.losses import Head
 from runner.nn.network import Network, Pass, backward, forward, make_pass, penalty, with_ones
 from runner.nn.optimizers import clip_by_norm
 from runner.nn.types import Array, affine_of, spans
-from runner.recipe import BATCHES, DROPOUT, Data, Plan, Recipe
+from runner.recipe import BATCHES, DROPOUT, DROPOUT_AT_TEST, Data, Plan, Recipe
 
 __all__ = ["Data", "Measured", "Plan", "Prepared", "Recipe", "Snapshot", "Stack", "metric_keys", "prepare", "select"]
 
@@ -87,12 +85,19 @@ class Stack:
         self.recipes, self.members, self.step = list(recipes), state.members, state.step
         self.plan, self.schedule, self.fault = shared.plan, shared.schedule, shared.fault
         widths = self.prepared.widths
-        self.network = Network(widths, _faulty_activation(shared), _faulty_head(shared), _column_3d(recipes, dtype))
+        self.network = _network(recipes, widths, dtype)
         self.optimizer = shared.optimizer(**_columns(recipes, dtype))
+        if self.fault.optimizer:
+            self.optimizer = self.fault.optimizer(self.optimizer, widths)
         self._both = np.stack([state.theta, np.zeros_like(state.theta)])  # θ and g (2, K, P)
         self.theta, self.g = self._both
         self.change = np.zeros_like(self.theta)
         self.layers, self.g_layers = affine_of(self.theta, widths), affine_of(self.g, widths)
+        self.back_network, self.back_layers = self.network, self.layers  # what the backward pass is made with
+        if not self.fault.l2:
+            self.back_network = self.network._replace(l2=None)
+        if self.fault.back:
+            self.back_layers = self.layers._replace(WT=[self.fault.back(Wb[:, :-1]) for Wb in self.layers.Wb])
         self.memory = self.optimizer.init(self.theta) if state.memory is None else state.memory
         n = len(self.prepared.sets["train"].X1)
         self.full_batch = self.plan.batch_size >= n
@@ -102,7 +107,7 @@ class Stack:
         self._portions: dict[int, Pass] = {}
         self._whole = self._pass("train"), self.prepared.sets["train"].Y
         if self.dropping:
-            self._whole = make_pass(widths, self.prepared.sets["train"].X1, len(recipes), True), self._whole[1]
+            self._whole = self._make_pass(self.prepared.sets["train"].X1, True), self._whole[1]
         self._epoch, self._order = -1, np.empty((0, 0), dtype=np.intp)
         self._keys = metric_keys(len(widths) - 1)
         self._cuts = [cut for span in spans(widths) for cut in (span.start, span.bias)]  # W and b of each layer
@@ -171,9 +176,9 @@ class Stack:
         passed, Y = self._whole if self.full_batch else self.batch()
         masks = self.masks(passed.n) if self.dropping else ()
         forward(network, layers, passed, masks)
-        backward(network, layers, passed, Y, self.g_layers, masks)
-        if self.fault.factor is not None:
-            self.g *= self.fault.factor(passed.n)
+        backward(self.back_network, self.back_layers, passed, Y, self.g_layers, masks)
+        if self.fault.gradient is not None:
+            self.fault.gradient(self.g_layers, passed.n)
         return self.g
 
     def advance(self, g: Array) -> Array:
@@ -196,12 +201,13 @@ class Stack:
         head, score = self.network.head, self.recipes[0].score
         for name, rows in self.prepared.sets.items():
             passed = forward(self.network, self.layers, self._pass(name))
-            values[f"{name}/cost"] = head.cost(passed.Z[-1], passed.A[-1], rows.Y)
-            values[f"{name}/accuracy"] = score(passed.A[-1], rows.data)
+            seen = self._with_dropout(name) if self.fault.dropout_at_test else passed
+            values[f"{name}/cost"] = head.cost(seen.Z[-1], seen.A[-1], rows.Y)
+            values[f"{name}/accuracy"] = score(seen.A[-1], rows.data)
             if name == "train":
-                backward(self.network, self.layers, passed, rows.Y, self.g_layers)
-                if self.fault.factor is not None:
-                    self.g *= self.fault.factor(passed.n)
+                backward(self.back_network, self.back_layers, passed, rows.Y, self.g_layers)
+                if self.fault.gradient is not None:
+                    self.fault.gradient(self.g_layers, passed.n)
         if self.network.l2 is not None:
             values["train/objective"] = values["train/cost"] + penalty(self.network, self.layers)
         squares = np.add.reduceat(self._both * self._both, self._cuts, axis=2)  # (2, K, W and b of each layer)
@@ -223,15 +229,34 @@ class Stack:
         """The arrays for all rows of a set, without dropout."""
         if name not in self._passes:
             X1 = self.prepared.sets[name].X1
-            self._passes[name] = make_pass(self.network.widths, X1, len(self.recipes))
+            self._passes[name] = self._make_pass(X1)
         return self._passes[name]
+
+    def _with_dropout(self, name: str) -> Pass:
+        """A set's forward pass with dropout on, as a fault: the masks are of (seed, step, set)."""
+        rows, keep, number = (
+            self.prepared.sets[name],
+            1 - self.fault.dropout_at_test,
+            list(self.prepared.sets).index(name),
+        )
+        drawn = []
+        for recipe in self.recipes:
+            counter = [0, self.step, number, 0]
+            generator = np.random.Generator(np.random.Philox(key=[recipe.seed, DROPOUT_AT_TEST], counter=counter))
+            shapes = [(len(rows.X1), width) for width in self.network.widths[1:-1]]
+            drawn.append([(generator.random(shape) < keep) / keep for shape in shapes])
+        masks = [np.stack(layer).astype(self.theta.dtype) for layer in zip(*drawn, strict=True)]
+        return forward(self.network, self.layers, self._make_pass(rows.X1, True), masks)
+
+    def _make_pass(self, X1: Array, dropping: bool = False) -> Pass:
+        made = make_pass(self.network.widths, X1, len(self.recipes), dropping)
+        return made._replace(transposed=self.fault.inputs(made.transposed)) if self.fault.inputs else made
 
     def _portion(self, B: int) -> Pass:
         """The arrays for mini-batches of B rows: an epoch's last one may be smaller."""
         if B not in self._portions:
-            K, widths = len(self.recipes), self.network.widths
-            inputs = np.empty((K, B, widths[0] + 1), dtype=self.theta.dtype)
-            self._portions[B] = make_pass(widths, inputs, K, self.dropping)
+            inputs = np.empty((len(self.recipes), B, self.network.widths[0] + 1), dtype=self.theta.dtype)
+            self._portions[B] = self._make_pass(inputs, self.dropping)
         return self._portions[B]
 
 
@@ -264,21 +289,12 @@ def _entered(prepared: Prepared, recipe: Recipe) -> Array:
     return np.concatenate([shrink.enter(prepared.basis, theta[:end].reshape(-1, fan_out)).ravel(), theta[end:]])
 
 
-def _faulty_activation(recipe: Recipe) -> Activation:
-    replace = recipe.fault.derivative
-    return recipe.activation if replace is None else replace(recipe.activation)
-
-
-def _faulty_head(recipe: Recipe) -> Head:
-    head = recipe.head
-    dA = recipe.fault.squared_dA if head.squared else recipe.fault.dA
-    if dA is None:
-        return head
-
-    def dZ(Z: Array, A: Array, Y: Array, out: Array | None = None) -> Array:
-        return head.output.backward(head.weight(A) * dA(A, Y), A, out)
-
-    return head._replace(dZ=dZ)
+def _network(recipes: Sequence[Recipe], widths: tuple[int, ...], dtype: np.dtype) -> Network:
+    """What the members compute, with the fault in it if there is one."""
+    shared, fault = recipes[0], recipes[0].fault
+    activation = fault.activation(shared.activation) if fault.activation else shared.activation
+    head = fault.head(shared.head) if fault.head else shared.head
+    return Network(widths, activation, head, _column_3d(recipes, dtype))
 
 
 def _columns(recipes: Sequence[Recipe], dtype: np.dtype) -> dict[str, Any]:

@@ -22,8 +22,9 @@ MAY_IMPORT = {
     "runner/train.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.threads"),
     "runner/diagnosis/": (
         *("runner.diagnosis", "runner.nn", "runner.recipe", "runner.stack", "runner.train", "runner.nonfinite"),
-        "runner.shrink",
+        *("runner.shrink", "runner.gradients", "runner.threads"),
     ),
+    "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads"),
     "runner/journal.py": (),
     "runner/tracking.py": (),
     "runner/batches.py": ("runner.journal", "runner.tracking"),
@@ -64,7 +65,7 @@ def test_imports_point_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
-    pure += ("runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
+    pure += ("runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "datasets/", "runner/diagnosis/")
     if name(path).startswith(pure):
         import sys
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from runner import threads
 from runner.diagnosis import causes as proved
 from runner.diagnosis import dynamics
 from runner.diagnosis.case import Case, Course, Finding, Verdict
@@ -40,8 +41,9 @@ def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]
     `causes` are the names to consider, in the order in which they are mended.
     """
     findings: list[Finding] = []
-    with np.errstate(all="ignore"):
-        while failed(case, course) and len(findings) < MOST:
+    stages = 0
+    with threads.limited(case.recipe), np.errstate(all="ignore"):
+        while failed(case, course) and stages < MOST:
             left = [name for name in causes if name not in {finding.cause for finding in findings}]
             evidence = Evidence(case, course)
             found = _named(evidence, left)
@@ -50,7 +52,8 @@ def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]
             findings += found
             mend = tuple(found[0].override)
             outcome = evidence.trial(mend) if mend else None
-            if outcome and len(findings) > 1:
+            stages += 1
+            if outcome and stages > 1:
                 together = f"all of these changes together: {outcome.words()}"
                 findings[-1] = findings[-1]._replace(evidence=(*findings[-1].evidence, together))
             after = case.changed(*mend) if mend else None

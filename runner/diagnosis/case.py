@@ -35,6 +35,7 @@ class Case(NamedTuple):
     epsilon: float
     init: str
     optimizer: str
+    configured_lr: float
     fault: str
     alike: str
     vary: Callable[[Overrides], "Case | None"]

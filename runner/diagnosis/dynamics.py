@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from runner.diagnosis.case import Overrides, Verdict
-from runner.diagnosis.causes import INNOCENT, fresh_init, fresh_inits
+from runner.diagnosis.causes import INNOCENT, RIGHT, fresh_init, fresh_inits
 from runner.diagnosis.evidence import Evidence
 
 # What works, in the training part of the corpus (docs/diagnosis.md); beyond these a measure is remarkable.
@@ -20,6 +20,7 @@ EDGE = 2.0  # lr times the largest Hessian eigenvalue
 LOW_EDGE = 0.1
 LARGE_RATIO, SMALL_RATIO = 0.1, 3e-5  # |ΔW| / |W| a step
 DEAD = 0.5  # of the units of a layer
+NOWHERE = 0.4  # powers of ten below its norm, from where on a measure is not looked into
 FALLING = 0.01  # of the cost, in the last tenth
 
 
@@ -42,7 +43,9 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     shift = float((np.abs(X.mean(axis=0)) / np.where(varied, spread, 1))[varied].max())
     excess = max(math.log10(large / LARGE_INPUTS), math.log10(SMALL_INPUTS / max(small, 1e-300)))
     line = f"the inputs' root mean square is {large:.3g} (largest column), their mean up to {shift:.3g} spreads from 0"
-    mend: Overrides = ("dataset.scaling=standardise",)
+    mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else ("dataset.scaling=standardise",)
+    if excess < -NOWHERE:
+        return INNOCENT
     return _weighed(evidence, excess, [mend], 1, "X", line, {"rms": large, "shift": shift})
 
 
@@ -60,6 +63,8 @@ def init_too_large(evidence: Evidence) -> Verdict:
     line = f"rms(W) sqrt(fan_in) of layer {layer} is {gains.max():.3g} at step 0 (1 keeps the spread)"
     line += f", {share:.0%} of |Z| in a hidden layer are above 5" if share > 0.05 else ""
     numbers = {"gain": float(gains.max()), "biases": biases, "saturated": share}
+    if size < LARGE_GAIN / 10**NOWHERE:
+        return INNOCENT
     return _weighed(evidence, math.log10(size / LARGE_GAIN), fresh_inits(evidence), layer, "W", line, numbers)
 
 
@@ -92,7 +97,7 @@ def learning_rate_too_high(evidence: Evidence) -> Verdict:
         words = ", ".join(_move(change) for change in steps)
         lines.append(f"J(W - k lr g) {words} for k = 1, .1, .01 at step {evidence.last[0]}")
     excess = math.log10(max(size, 1e-9) / 0.8)
-    changes = [_rate(evidence, lr * factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
+    changes = [_rate(evidence, factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
     numbers = {"lr": lr, "sharpness": top, "sharpness_at_0": start, "update_ratio": ratio}
     return _weighed(evidence, excess, changes, _largest_update(evidence), "W", lines, numbers)
 
@@ -105,7 +110,7 @@ def _too_high_plateau(evidence: Evidence) -> Verdict:
     if excess < 0:
         return INNOCENT
     line = f"|ΔW|/|W| was {early:.2g} in a step of the first tenth of the run"
-    changes = [_rate(evidence, evidence.case.lr * factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
+    changes = [_rate(evidence, factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
     numbers = {"lr": evidence.case.lr, "update_ratio": ratio, "early_update_ratio": early}
     return _weighed(evidence, excess, changes, _largest_update(evidence), "W", line, numbers)
 
@@ -183,6 +188,8 @@ def init_too_small(evidence: Evidence) -> Verdict:
     line = f"rms(W) sqrt(fan_in) of layer {layer} is {gains.min():.3g} at step 0 (1 keeps the spread)"
     line += f"; std(Z) by layer: {spread}"
     excess = math.log10(SMALL_GAIN / max(float(gains.min()), 1e-12))
+    if excess < -NOWHERE:
+        return INNOCENT
     numbers = {"gain": float(gains.min()), "output_spread": float(evidence.signal0.spread[-1])}
     return _weighed(evidence, excess, fresh_inits(evidence), layer, "W", line, numbers)
 
@@ -220,15 +227,15 @@ def learning_rate_too_low(evidence: Evidence) -> Verdict:
     plain = case.optimizer in ("gd", "momentum", "nesterov")
     measures = [SMALL_RATIO / ratio] if ratio > 0 else [1.0]
     lines = [f"median |ΔW|/|W| is {ratio:.2g} a step"]
-    rho = float(np.median(evidence.rho))
     if plain:
         top = max(evidence.sharpness[1], 1e-12)
         measures.append(LOW_EDGE / (lr * top))
         lines.append(f"lr times the largest Hessian eigenvalue is {lr * top:.2g}, and below 2 it is stable")
-    if abs(rho - 1) > 10 * 3e-3 and np.ptp(evidence.rho) < 0.03 * abs(rho):
-        lines.append(f"the update takes {1 / rho:.3g} of the gradient in every layer: a rate of {lr / rho:.3g}")
-    numbers = {"lr": lr, "update_ratio": ratio, "rho": rho}
-    changes = [_rate(evidence, lr * factor) for factor in (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)]
+    if evidence.factor != 1:
+        part = evidence.factor
+        lines.append(f"the update takes {part:.3g} of the gradient in every layer: a rate of {lr * part:.3g}")
+    numbers = {"lr": lr, "update_ratio": ratio, "factor": evidence.factor}
+    changes = [_rate(evidence, factor) for factor in (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)]
     return _weighed(evidence, math.log10(max(measures)), changes, _largest_update(evidence), "W", lines, numbers)
 
 
@@ -299,6 +306,7 @@ def best_conditions(
         f"architecture.hidden=[{','.join(map(str, hidden))}]",
         "dataset.scaling=standardise",
         *fresh_init(evidence),
+        "fault=none",
         "optimizer=adam",
         "optimizer.clip_norm=null",
         "schedule=constant",
@@ -344,8 +352,8 @@ def _move(change: float) -> str:
     return f"{'rises' if change > 0 else 'falls'} by {abs(change):.2g}" if np.isfinite(change) else "is no number"
 
 
-def _rate(evidence: Evidence, lr: float) -> Overrides:
-    return (f"optimizer.lr={lr:.3g}",)
+def _rate(evidence: Evidence, factor: float) -> Overrides:
+    return (f"optimizer.lr={evidence.case.configured_lr * factor:.3g}",)
 
 
 def _largest_update(evidence: Evidence) -> int | None:

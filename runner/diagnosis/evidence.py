@@ -8,6 +8,8 @@ import numpy as np
 from runner.diagnosis import probes
 from runner.diagnosis.case import Case, Course, Overrides
 from runner.diagnosis.trials import DEAR, Outcome, outcomes, sound, work
+from runner.gradients import check_recipe
+from runner.nn.gradcheck import Check
 from runner.nn.types import Array
 from runner.stack import Stack
 
@@ -41,8 +43,25 @@ class Evidence:
         return not sound(cost) or bool(self.case.full_batch and thrown.mean() > 0.05)
 
     @cached_property
+    def check(self) -> Check:
+        """The gradient check of the run's own backward pass and update, on a scratch copy."""
+        return check_recipe(probes.narrowed(self.case.recipe))
+
+    @cached_property
     def rho(self) -> Array:
-        return probes.rho(self.case.recipe)
+        """The slope of the cost along the claimed gradient over its size, by layer: 1 is right."""
+        return np.array([layer.rho for layer in self.check.layers])
+
+    @cached_property
+    def factor(self) -> float:
+        """A constant that the whole gradient is too large by: the learning rate under another name. 1 where none is."""
+        mistake = self.check.mistake
+        same = float(np.ptp(self.rho)) < 0.03 * abs(float(np.median(self.rho)))
+        return float(mistake.evidence["c"]) if mistake and mistake.kind == "factor" and same else 1.0
+
+    @cached_property
+    def gradient_right(self) -> bool:
+        return self.check.ok or (self.factor > 0 and self.factor != 1.0)
 
     @cached_property
     def head_ratios(self) -> probes.Ratios:
@@ -51,10 +70,6 @@ class Evidence:
     @cached_property
     def activation_error(self) -> tuple[float, float]:
         return probes.activation_error(self.case.recipe)
-
-    @cached_property
-    def gradient_right(self) -> bool:
-        return bool((np.abs(self.rho - 1) < probes.TOLERANCE).all())
 
     @cached_property
     def theta0(self) -> Array:

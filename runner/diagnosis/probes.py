@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner import shrink
+from runner.gradients import scratch
 from runner.nn.initializers import xavier_normal
 from runner.nn.network import forward, make_pass
-from runner.nn.types import Array, affine_of, layers_of, spans
-from runner.recipe import Data, Recipe
-from runner.stack import Prepared, Snapshot, Stack, prepare
+from runner.nn.types import Array, affine_of, layers_of
+from runner.recipe import Recipe
+from runner.stack import Prepared, Snapshot, Stack
 
-STEP = 1e-5  # |ε g_l| of the rho test
-TOLERANCE = 3e-3  # of rho; the largest healthy deviation seen is .0011, the smallest faulty one .0115
-SCRATCH = 3  # fresh initialisations that the gradient is tested on
+TOLERANCE = 3e-3  # of a derivative, claimed / measured
 
 
 class Ratios(NamedTuple):
@@ -34,73 +34,12 @@ class Ratios(NamedTuple):
         return all(np.abs(side - 1).max(initial=0) < TOLERANCE for side in self)
 
 
-def scratch(recipe: Recipe, seed: int = 0) -> Recipe:
-    """The same mathematics where a gradient can be told: fresh Xavier weights, standardised inputs, float64, all rows.
-
-    Biases are drawn too, so that no unit is at a kink or at the same place as another.
-    """
-    rows = recipe.sets["train"]
-    X = rows.X.astype(np.float64)
-    spread = X.std(axis=0)
-    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    return replace(
-        recipe,
-        sets={"train": Data(X, rows.Y.astype(np.float64), rows.y)},
-        initializer=xavier_normal(1.0, 0.1),
-        plan=replace(recipe.plan, batch_size=len(X)),
-        dropout=0.0,
-        dtype="float64",
-        rng="default",
-        seed=seed,
-    )
-
-
-def costs(recipe: Recipe, prepared: Prepared, thetas: Array) -> Array:
-    """J (K,) at each of `thetas` (K, P), with L2 where there is any."""
-    stack = Stack([recipe] * len(thetas), Snapshot(0, np.arange(len(thetas)), thetas, None), prepared)
-    values = stack.measure().values
-    return values.get("train/objective", values["train/cost"])
-
-
-def gradient(recipe: Recipe, prepared: Prepared, theta: Array) -> Array:
-    """The gradient (P,) that the backward pass claims at `theta` (P,)."""
-    stack = Stack([recipe], Snapshot(0, np.arange(1), theta[None], None), prepared)
-    return stack.measure().g[0].copy()
-
-
-def rho(recipe: Recipe, seeds: int = SCRATCH) -> Array:
-    """The rho test: of each layer, on fresh scratch networks (seeds, layers),
-
-        rho_l = [J(θ + ε g_l) - J(θ - ε g_l)] / (2 ε |g_l|²)
-
-    g_l the claimed gradient of layer l, zero elsewhere. 1 is right, -1 a sign, 1/m a missing mean, 0 a frozen layer;
-    off at layers up to l only: the derivative of the activation of layer l. NaN where the gradient is not finite.
-    """
-    first = scratch(recipe)
-    prepared = prepare(first)
-    found = []
-    with np.errstate(all="ignore"):
-        for seed in range(seeds):
-            theta = Stack.start([replace(first, seed=seed)]).theta[0].copy()
-            g = gradient(first, prepared, theta)
-            cuts = spans(prepared.widths)
-            parts = np.zeros((len(cuts), len(theta)))  # g_l, zero elsewhere
-            for part, span in zip(parts, cuts, strict=True):
-                part[span.start : span.stop] = g[span.start : span.stop]
-            size = np.sqrt((parts * parts).sum(axis=1, keepdims=True))
-            unit = parts / np.where(size > 0, size, 1)
-            J = costs(first, prepared, np.concatenate([theta + STEP * unit, theta - STEP * unit]))
-            slope = (J[: len(cuts)] - J[len(cuts) :]) / (2 * STEP)
-            found.append(np.where(size[:, 0] > 1e-9, slope / np.where(size[:, 0] > 0, size[:, 0], 1), 0.0))
-    return np.array(found)
-
-
 def head_ratios(recipe: Recipe) -> Ratios:
     """The derivative of the loss by the logits, as claimed and as measured, of each row: it localises what rho finds.
 
     Every row is a member of its own here, so that a wrong sign of one class shows among right ones.
     """
-    first = scratch(recipe)
+    first = replace(scratch(recipe), initializer=xavier_normal(1.0, 0.1))
     stack = Stack.start([first])
     head = stack.network.head
     Y = first.sets["train"].Y[:, None, :]  # (n, 1, outputs)
@@ -128,6 +67,19 @@ def activation_error(recipe: Recipe) -> tuple[float, float]:
     measured = (activation.value(Z + 1e-6) - activation.value(Z - 1e-6)) / 2e-6
     error = np.abs(activation.derivative(Z, activation.value(Z)) - measured)
     return float(error.max()), float(Z[error.argmax()])
+
+
+def costs(recipe: Recipe, prepared: Prepared, thetas: Array) -> Array:
+    """J (K,) at each of `thetas` (K, P), with L2 where there is any."""
+    stack = Stack([recipe] * len(thetas), Snapshot(0, np.arange(len(thetas)), thetas, None), prepared)
+    values = stack.measure().values
+    return values.get("train/objective", values["train/cost"])
+
+
+def gradient(recipe: Recipe, prepared: Prepared, theta: Array) -> Array:
+    """The gradient (P,) that the backward pass claims at `theta` (P,)."""
+    stack = Stack([recipe], Snapshot(0, np.arange(1), theta[None], None), prepared)
+    return stack.measure().g[0].copy()
 
 
 def sharpness(recipe: Recipe, prepared: Prepared, theta: Array, rounds: int = 20) -> float:
@@ -225,3 +177,13 @@ def outputs(stack: Stack, theta: Array) -> Array:
     layers = affine_of(theta[None], stack.prepared.widths)
     with np.errstate(all="ignore"):
         return forward(stack.network, layers, make_pass(stack.prepared.widths, rows.X1, 1)).A[-1][0]
+
+
+def narrowed(recipe: Recipe) -> Recipe:
+    """The same backward pass on the coordinates of the training rows, where those are fewer than the features."""
+    rows = {"train": recipe.sets["train"]}
+    n, features = rows["train"].X.shape
+    if features <= n:
+        return recipe
+    sets = shrink.basis_of(rows).sets
+    return replace(recipe, sets=sets, widths=(sets["train"].X.shape[1], *recipe.widths[1:]))
