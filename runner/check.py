@@ -19,6 +19,7 @@ from runner import screen
 from runner.experiment import Experiment, compose
 from runner.gradients import check_recipe
 from runner.nn.gradcheck import Check, LayerCheck
+from runner.own.network import NetworkError, NetworkProblem
 from runner.schema import ConfigError
 
 
@@ -42,12 +43,13 @@ def show(found: Check, experiment: Experiment) -> None:
     """The table of layers, the worst coordinates of those that are wrong, the mistake."""
     out, recipe = screen.console(), experiment.recipe
     shape = "-".join(str(width) for width in recipe.widths)
+    network = f"{shape}, {experiment.output}, {experiment.loss}"
+    if recipe.own is not None:
+        network = f"{recipe.own.options.network} {shape}"
     rows = len(recipe.sets["train"].X)
     fault = experiment.config["fault"]["name"]
     asked = "" if fault == "none" else f", fault {fault}"
-    out.print(
-        f"[bold]{experiment.dataset.name}[/] ({rows} rows)  {shape}, {experiment.output}, {experiment.loss}{asked}"
-    )
+    out.print(f"[bold]{experiment.dataset.name}[/] ({rows} rows)  {network}{asked}")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, justify in (("layer", "left"), ("rho", "right"), ("W", "right"), ("b", "right"), ("error", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -56,7 +58,8 @@ def show(found: Check, experiment: Experiment) -> None:
         of = {each.part.kind: each.rho for each in layer.parts}
         verdict = "right" if layer.ok else "wrong"
         error = f"{layer.relative_error:.1e}"
-        table.add_row(str(layer.layer), _rho(layer.rho), _rho(of.get("W")), _rho(of.get("b")), error, verdict)
+        names = f" ({', '.join(each.part.name for each in layer.parts)})" if recipe.own is not None else ""
+        table.add_row(f"{layer.layer}{names}", _rho(layer.rho), _rho(of.get("W")), _rho(of.get("b")), error, verdict)
     out.print(table)
     for layer in found.layers:
         if not layer.ok and layer.worst:
@@ -95,7 +98,14 @@ def main() -> None:
     except ConfigError as error:
         screen.problems(error.problems)
         sys.exit(2)
-    found = check_experiment(experiment)
+    except NetworkError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    try:
+        found = check_experiment(experiment)
+    except (NetworkError, NetworkProblem) as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
     show(found, experiment)
     sys.exit(0 if found.ok else 1)
 

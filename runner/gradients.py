@@ -16,6 +16,7 @@ from runner.nn.faults import Fault
 from runner.nn.gradcheck import Check, Costs, Mistake
 from runner.nn.network import Network, forward, make_pass, with_ones
 from runner.nn.types import Array, affine_of
+from runner.own.check import check_own
 from runner.recipe import Data, Recipe
 from runner.stack import Snapshot, Stack
 
@@ -33,6 +34,9 @@ def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
     'activation derivative missing'
     """
     job = scratch(recipe)
+    if job.own is not None:
+        with threads.limited(job), np.errstate(all="ignore"):
+            return check_own(job, seed)
     parts = gradcheck.parts_of(job.widths)
     theta = gradcheck.scratch(parts, seed)
     with threads.limited(job), np.errstate(all="ignore"):

@@ -58,8 +58,8 @@ class JournalError(Exception):
 class Journal:
     """The writing end of one run's journal; a context manager that closes the file.
 
-    Made by `create`, `reopen` or `supplement`, never directly. Leaving the ``with`` block by an exception writes the
-    end that belongs to it (``interrupted`` for Ctrl-C, else ``error``) unless an end has been written already.
+    Made by `create`, `reopen` or `supplement`, never directly. Leaving the ``with`` block by an exception writes
+    the end that belongs to it (``interrupted`` for Ctrl-C, else ``error``) unless an end has been written already.
 
     Attributes: ``directory``, ``uid`` (the run's identity in every store), ``last_step`` (of the rows that
     were there when it was opened; -1 for none).

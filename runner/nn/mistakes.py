@@ -151,6 +151,9 @@ def _at_output(of: Structure, values: Values) -> Iterator[tuple[str, str, Array]
     yield "output derivative missing", "The derivative of the output function is left out: dZ = dA", weight * dA
     says = "The derivative of the output function is taken twice"
     yield "output derivative twice", says, head.output.backward(dZ, A)
+    if not head.squared:
+        says = "The error is A + Y, where A - Y belongs"
+        yield "sign in the loss", says, weight * (A + Y)
     if softmax:
         E = np.exp(Z - Z.max(axis=0))
         wrong = E / E.sum(axis=0)
@@ -191,6 +194,12 @@ def _at_hidden(of: Structure, values: Values, layer: int) -> Iterator[tuple[str,
         yield "another activation's derivative", says, dA * other.derivative(Z, A)
         # Written by A, as `A * (1 - A)` is for the sigmoid, whatever the activation was.
         yield "another activation's derivative", says, dA * other.derivative(A, A)
+    for factor, written in ((A, "A"), (1 - A, "1 - A"), (1 + A * A, "1 + A²"), (1 - Z * Z, "1 - Z²")):
+        yield (
+            "another activation's derivative",
+            f"The derivative of the activation is taken to be {written}",
+            dA * factor,
+        )
     for other_layer in range(1, len(values.Z) - 1):
         if other_layer != layer and values.Z[other_layer].shape == Z.shape:
             shifted = activation.derivative(values.Z[other_layer], values.A[other_layer])

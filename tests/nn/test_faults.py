@@ -243,6 +243,15 @@ def test_faults_in_the_data_change_what_their_names_say():
     assert wrong("labels_out_of_range")["train"].Y.max() == 255
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_shuffled_labels_are_not_what_they_were(seed: int):
+    """Of the four labels of XOR, a third of all permutations change nothing."""
+    right, wrong = (
+        compose(["dataset=xor", *fault]).recipe for fault in ([], ["fault=labels_shuffled", f"fault.seed={seed}"])
+    )
+    assert (right.sets["train"].Y != wrong.sets["train"].Y).any()
+
+
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("dataset", ["xor", "spiral"])
 def test_every_fault_builds_from_its_yaml_or_says_why_not(dataset: str, name: str):

@@ -38,7 +38,10 @@ def labels_shuffled(severity: Share = 1.0, seed: Count = 0) -> Fault:
         generator = np.random.default_rng(seed)
         chosen = generator.choice(len(rows.X), round(severity * len(rows.X)), replace=False)
         order = np.arange(len(rows.X))
-        order[chosen] = generator.permutation(chosen)
+        for _ in range(100):  # of few labels, a permutation may give each row the one that it had
+            order[chosen] = generator.permutation(chosen)
+            if not np.array_equal(rows.Y[order], rows.Y):
+                break
         return rows._replace(Y=rows.Y[order], y=rows.y[order])
 
     return Fault(sets=_each(wrong))
