@@ -18,6 +18,7 @@ from runner import diagnosis, trace
 from runner.configuration import Composer
 from runner.diagnosis.case import Case, Course, Finding, Overrides
 from runner.experiment import Experiment, build_plain
+from runner.gradients import check_recipe
 from runner.journal import Journal
 from runner.nonfinite import NonFinite
 from runner.record import SUMMARY, Result, spelled
@@ -53,13 +54,24 @@ def diagnose(
 
 def _diagnose(result: Result, composer: Composer) -> None:
     """One run. That diagnosis itself goes wrong is told in its place, and changes nothing about the run."""
-    case = case_of(result.experiment, composer)
     try:
-        found = diagnosis.diagnose(case, course_of(result.directory), result.experiment.diagnosis.causes)
-        result.findings = [plain(finding) for finding in found]
+        result.findings = [plain(finding) for finding in _found(result, composer)]
     except Exception as error:
         result.findings = [plain(diagnosis.broken(f"{type(error).__name__}: {error}"))]
     record(result)
+
+
+def _found(result: Result, composer: Composer) -> list[Finding]:
+    """Of a network of the user's own, and of streamed rows, only the gradient can be looked at: there is no stack of
+    variants to train on scratch copies."""
+    experiment = result.experiment
+    if experiment.recipe.source is not None:
+        return []
+    if experiment.recipe.own is not None:
+        what = "non-finite" if result.nonfinite else "target missed"
+        step = result.nonfinite.step if result.nonfinite else result.step
+        return [diagnosis.of_gradient(check_recipe(experiment.recipe), what, step)]
+    return diagnosis.diagnose(case_of(experiment, composer), course_of(result.directory), experiment.diagnosis.causes)
 
 
 def case_of(experiment: Experiment, composer: Composer) -> Case:

@@ -16,6 +16,7 @@ from runner.diagnosis import dynamics
 from runner.diagnosis.case import Case, Course, Finding, Verdict
 from runner.diagnosis.evidence import Evidence
 from runner.diagnosis.symptoms import meaning, symptom
+from runner.nn.gradcheck import Check
 
 MOST = 3  # causes of one run, one behind the other
 UNDETERMINED = "undetermined"
@@ -63,6 +64,18 @@ def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]
             recipe = replace(after.recipe, seed=evidence.seeds[missed])
             case, course = after._replace(recipe=recipe), outcome.courses[missed]
     return findings
+
+
+def of_gradient(check: Check, what: str, step: int) -> Finding:
+    """What the gradient check alone can say of a run that failed: the layer and the mistake, or that there is none."""
+    rho = ", ".join(f"{each.rho:.4g}" for each in check.layers)
+    line = f"slope of the cost along the claimed gradient / its size (1 is right), by layer: {rho}"
+    if check.mistake is None:
+        right = "the gradient is the slope of the cost, so the backward pass is not the cause"
+        return Finding(what, step, UNDETERMINED, None, None, (right, line), "", (), (), {})
+    mistake = check.mistake
+    cause = "wrong_update" if mistake.kind in proved.UPDATES else "wrong_backpropagation"
+    return Finding(what, step, cause, mistake.layer, "dW", (mistake.sentence, line), "", (), (), mistake.evidence)
 
 
 def broken(why: str) -> Finding:
