@@ -16,16 +16,19 @@ import numpy as np
 
 from runner import diagnosis, trace
 from runner.configuration import Composer
-from runner.diagnosis.case import Case, Course, Finding, Overrides
-from runner.experiment import Experiment, build_plain
+from runner.diagnosis import cures
+from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
+from runner.diagnosis.evidence import FRESH
+from runner.experiment import Experiment, build_plain, compose_with
 from runner.gradients import check_recipe
-from runner.journal import Journal
+from runner.journal import Journal, first
 from runner.nonfinite import NonFinite
 from runner.record import SUMMARY, Result, spelled
 from runner.schema import ConfigError
 from runner.tracking import replace_file
 
 NOTE, TAG = "mlflow.note.content", "diagnosis"
+CURE_OF, CURED_BY = "cure_of", "cured_by"
 
 
 def diagnose(
@@ -101,6 +104,47 @@ def plain(finding: Finding) -> dict[str, Any]:
     return spelled({**finding._asdict(), **lists, "numbers": numbers})
 
 
+def cured(
+    results: Sequence[Result], composer: Composer, make: Callable[[Experiment, Path, dict[str, str]], Result]
+) -> list[tuple[Result, Result | None]]:
+    """Search a cure for each run that has findings and asks for it, and `make` a run of it: (the run, its cure's run).
+
+    The run of the cure is that of the first of the fresh seeds it was found on; the two are linked by the tags
+    `cure_of` and `cured_by`, which hold the other's `runner.uid`.
+    """
+    pairs = []
+    for result in results:
+        experiment = result.experiment
+        if not result.findings or not experiment.diagnosis.cure or experiment.recipe.own is not None:
+            continue
+        found = [Finding(**finding) for finding in result.findings]
+        case = case_of(experiment, composer)
+        cure = cures.search(case, found, experiment.diagnosis.seeds)
+        run = None
+        if cure.best is not None:
+            overrides = merged(experiment.overrides, (*cure.best.overrides, f"seed={FRESH}"))
+            tags = {CURE_OF: str(first(result.directory)["uid"])}
+            run = make(compose_with(composer, overrides), result.directory / "cure", tags)
+        _record_cure(result, cure, run)
+        pairs.append((result, run))
+    return pairs
+
+
+def _record_cure(result: Result, cure: cures.Cure, run: Result | None) -> None:
+    """The cure stands with the first finding; a run of it that misses the target is none."""
+    best = cure.best if run is not None and run.target_reached else None
+    words = f"none of the {len(cure.tried)} changes that were tried reaches the target on all of its seeds"
+    if best is not None:
+        words = f"`{' '.join(best.overrides)}` reaches the target on {best.reached} of {best.of} fresh seeds"
+    tried = [{**each._asdict(), "overrides": list(each.overrides)} for each in cure.tried]
+    override = list(best.overrides) if best else []
+    result.findings[0]["cure"] = {"override": override, "words": words, "tried": tried}
+    record(result)
+    if run is not None and best is not None:
+        with Journal.supplement(result.directory) as journal:
+            journal.tags({CURED_BY: str(first(run.directory)["uid"])})
+
+
 def record(result: Result) -> None:
     """The findings into summary.json, and after the end of the journal: as they are, as a tag and as a note."""
     with _alone(result.directory):
@@ -130,7 +174,8 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
         if finding["override"]:
             lines.append(f"Mend it with `{' '.join(finding['override'])}`.")
         if finding["cure"]:
-            lines.append(f"**Cured**: {finding['cure']['words']}.")
+            head = "Cured" if finding["cure"]["override"] else "No cure found"
+            lines.append(f"**{head}**: {finding['cure']['words']}.")
     return "\n\n".join(lines)
 
 

@@ -106,6 +106,18 @@ def findings(told: Sequence[Result], of: int) -> None:
         out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
 
 
+def cure(failed: Result, run: Result | None) -> None:
+    """The change that was found to reach the target, and its run; or what was tried."""
+    out, found = console(), failed.findings[0]["cure"]
+    if run is not None and found["override"]:
+        out.print(Text(f"cured: {found['words']}, in {run.seconds:.2f} s each: {relative(run.directory)}"))
+        out.print(Text(f"  {command(run.experiment.overrides)}"))
+        return
+    out.print(Text(f"no cure: {found['words']}; the nearest:"))
+    for each in sorted(found["tried"], key=lambda each: -each["reached"])[:5]:
+        out.print(Text(f"  {each['reached']} of {each['of']} seeds with {' '.join(each['overrides'])}"))
+
+
 def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before: bool) -> None:
     head = "why it failed" if number == 1 else "and then"
     where = f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] else ""

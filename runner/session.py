@@ -102,6 +102,15 @@ class Session:
             return
         told = findings.diagnose(results, self.composer, self.follow)
         screen.findings(told, len(results))
+        for failed, cure in findings.cured(told, self.composer, self._made):
+            self.follow(failed.directory)
+            screen.cure(failed, cure)
+
+    def _made(self, experiment: Experiment, directory: Path, tags: dict[str, str]) -> Result:
+        """A run of a cure, beside the results of the command: it has no part in the exit code."""
+        with _recording():
+            (result,) = sweep.run([Job(experiment, directory, f"cure of {directory.parent.name}", tags)], self._began)
+        return result
 
     def start_tracking(self, experiment: Experiment) -> None:
         """Start the tracking process, once a session, where the configuration wants one."""

@@ -189,7 +189,12 @@ def biased_by_epsilon(evidence: Evidence) -> Verdict:
 
 def fresh_init(evidence: Evidence) -> Overrides:
     """The initialiser that suits the activation, at its own scale, with biases of 0."""
-    name = "he_normal" if evidence.case.activation in ("relu", "leaky_relu") else "xavier_normal"
+    return fresh_init_of(evidence.case.activation)
+
+
+def fresh_init_of(activation: str) -> Overrides:
+    """The same, for a hidden activation by its name."""
+    name = "he_normal" if activation in ("relu", "leaky_relu") else "xavier_normal"
     return (f"init={name}", "init.scale=1.0", "init.bias_scale=0.0")
 
 
