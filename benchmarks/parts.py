@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.measure import calls, empty_calls, interleaved, median, operations, products, ratio, steps
 from benchmarks.peers import NEVER, PEERS, jax_loop, plain_numpy
 from benchmarks.problems import Problem, cost_of, problem, problems
+from benchmarks.streaming import streaming
 from benchmarks.whole import SCRIPTS
 from runner import shrink, sweep
 from runner.experiment import compose
@@ -343,4 +344,5 @@ PARTS: dict[str, Callable[[int], str]] = {
     "stack_size": stack_size,
     "scaling": scaling,
     "process": process,
+    "streaming": streaming,
 }

@@ -2,9 +2,9 @@
 
     python benchmarks/sweep_kills.py [--moments 100] [--seed N]
 
-A sweep of 200 jobs (its stacks small enough for a kill to fall anywhere) is killed at a random moment and
-started again, until it has been killed so many times; then it runs to its end. Every job must have ended exactly
-once, every journal's rows must be in the store, and no run may be left RUNNING.
+A sweep of 200 jobs (its stacks small enough for a kill to fall anywhere) is killed at a random moment and started
+again, until it is done; then comes the next sweep, until so many kills. Every job must have ended exactly once, every
+journal's rows must be in the store, and no run may be left RUNNING.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,35 +69,50 @@ def in_store(folder: Path) -> tuple[int, int]:
     return running, written - stored
 
 
+class Tally(NamedTuple):
+    """What was found after a sweep that had been killed and started again until it was done."""
+
+    kills: int
+    lost: int
+    repeated: int
+    running: int
+    missing: int
+
+
+def killed_until_done(rng: np.random.Generator, kills_left: int) -> Tally:
+    """One sweep in a folder of its own, killed at random moments and started again, until it is done."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, kills = Path(name), 0
+        while kills < kills_left and len(ended(folder)) < JOBS:
+            process = command(folder)
+            time.sleep(float(rng.uniform(0.5, 6)))
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            process.communicate()
+        last = command(folder)
+        out, _ = last.communicate()
+        if last.returncode:
+            sys.exit(f"the last command exited {last.returncode}:\n{out}")
+        subprocess.run([sys.executable, "-m", "runner.sync"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        counts = ended(folder)
+        return Tally(kills, JOBS - len(counts), sum(count - 1 for count in counts.values()), *in_store(folder))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
     parser.add_argument("--moments", type=int, default=100)
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
     rng = np.random.default_rng(arguments.seed)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        kills = 0
-        while kills < arguments.moments:
-            process = command(folder)
-            time.sleep(float(rng.uniform(1, 6)))
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            process.communicate()
-            if len(ended(folder)) == JOBS:
-                break
-        last = command(folder)
-        out, _ = last.communicate()
-        subprocess.run([sys.executable, "-m", "runner.sync"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        counts = ended(folder)
-        running, missing = in_store(folder)
-        repeated = sum(count - 1 for count in counts.values())
-        print(f"{kills} kills: {JOBS - len(counts)} jobs lost, {repeated} repeated, {running} left RUNNING, ", end="")
-        print(f"{missing} rows not in the store (last exit code {last.returncode})")
-        if last.returncode or running or missing or repeated or len(counts) != JOBS:
-            print(out)
-            sys.exit(1)
+    tallies: list[Tally] = []
+    while (kills := sum(tally.kills for tally in tallies)) < arguments.moments:
+        tallies.append(killed_until_done(rng, arguments.moments - kills))
+        print(tallies[-1], flush=True)
+    total = Tally(*(sum(column) for column in zip(*tallies, strict=True)))
+    print(f"{total.kills} kills of {len(tallies)} sweeps of {JOBS} jobs: {total.lost} jobs lost, ", end="")
+    print(f"{total.repeated} repeated, {total.running} left RUNNING, {total.missing} rows not in the store")
+    sys.exit(int(any(total[1:])))
 
 
 if __name__ == "__main__":

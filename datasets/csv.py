@@ -2,7 +2,7 @@
 
 import csv as comma_separated
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
+from datasets import arrow
 from datasets.tables import MOST_CLASSES, Labels, Task, encode, encode_as, existing, listed, nearest
 from datasets.types import Array, DataError, Dataset, Rows
 
@@ -24,7 +25,8 @@ def csv(
     """Rows from a table of text whose first line names the columns; all but the target are inputs.
 
     Every input is a finite number: nothing is filled in, dropped or turned into codes. NumPy's C parser reads
-    the file; only where it fails does Python read it again, to say in which line and column.
+    the file, or Arrow's where it is large; only where that fails does Python read it again, to say in which line and
+    column.
 
     Arguments:
         path: the file, in UTF-8.
@@ -70,11 +72,11 @@ def csv(
     )
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     path: Path
     delimiter: str
     names: tuple[str, ...]
-    target: int  # index into names
+    target: int  # index into names; -1: there is none
     header_lines: int  # up to and including the header
 
     @property
@@ -83,22 +85,38 @@ class _Layout(NamedTuple):
 
 
 class _Table(NamedTuple):
-    layout: _Layout
+    layout: Layout
     X: Array
     labels: Labels
 
 
 def _read(path: Path, target: str, delimiter: str | None) -> _Table:
     layout = _layout(path, target, delimiter)
+    cells = None
+    if path.stat().st_size >= arrow.LARGE:
+        cells = arrow.read(path, layout.names, layout.target, layout.delimiter, layout.header_lines)
+    X, texts, codes = cells or _cells(layout)
+    texts = [text.strip() for text in texts]
+    if any("\n" in text for text in texts):
+        # A quote that is never closed would swallow every row below it: the strict reader refuses that.
+        for _ in _rows(layout):
+            pass
+    if not np.isfinite(X).all() or any(_is_missing(text) for text in texts):
+        _explain(layout, "a value is missing or not finite")
+    return _Table(layout, X, _labels(texts, codes))
+
+
+def _cells(layout: Layout) -> arrow.Cells:
+    """The rows below the header, by NumPy's parser; or DataError that names the line and the column."""
     seen: dict[str, int] = {}  # text of a label -> its number, in the order of appearance
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "input contained no data" is said below
             cells = np.loadtxt(
-                path,
+                layout.path,
                 delimiter=layout.delimiter,
                 skiprows=layout.header_lines,
-                converters={layout.target: lambda text: seen.setdefault(text.strip(), len(seen))},
+                converters={layout.target: lambda text: seen.setdefault(text, len(seen))},
                 comments=None,
                 quotechar='"',
                 encoding="utf-8-sig",
@@ -107,22 +125,15 @@ def _read(path: Path, target: str, delimiter: str | None) -> _Table:
     except (ValueError, UnicodeDecodeError) as error:
         _explain(layout, str(error))
     if cells.size == 0:
-        raise DataError(f"{path} is empty below its header; expected two or more rows.")
+        raise DataError(f"{layout.path} is empty below its header; expected two or more rows.")
     if cells.shape[1] != len(layout.names):
         _explain(layout, f"it has {cells.shape[1]} columns")
-    if any("\n" in text for text in seen):
-        # A quote that is never closed would swallow every row below it: the strict reader refuses that.
-        for _ in _rows(layout):
-            pass
     codes = cells[:, layout.target].astype(np.int64)
-    X = np.delete(cells, layout.target, axis=1)
-    if not np.isfinite(X).all() or any(_is_missing(text) for text in seen):
-        _explain(layout, "a value is missing or not finite")
-    return _Table(layout, X, _labels(list(seen), codes))
+    return arrow.Cells(np.delete(cells, layout.target, axis=1), list(seen), codes)
 
 
-def _layout(path: Path, target: str, delimiter: str | None) -> _Layout:
-    """The header, taken apart and checked."""
+def header_of(path: Path, delimiter: str | None) -> Layout:
+    """The header of a table, taken apart; whatever its columns are called."""
     delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
     if delimiter is not None and (len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-'):
         raise DataError(f"dataset.delimiter={delimiter!r} cannot part columns; expected one character, or tab.")
@@ -134,11 +145,50 @@ def _layout(path: Path, target: str, delimiter: str | None) -> _Layout:
         reader = comma_separated.reader(file, delimiter=delimiter)
         names = tuple(name.strip() for name in next((row for row in reader if row), []))
         header_lines = reader.line_num
-    _check_header(path, names, target)
-    return _Layout(path, delimiter, names, names.index(target), header_lines)
+    _check_header(path, names)
+    return Layout(path, delimiter, names, -1, header_lines)
 
 
-def _check_header(path: Path, names: tuple[str, ...], target: str) -> None:
+def numbers_of(layout: Layout, columns: Sequence[int]) -> Array:
+    """These columns of a table (n, columns), whatever is in the target's; or DataError naming line and column."""
+    # A quote that is never closed swallows the rows below it: what is not finite is looked at again.
+    ignored: dict[int | str, Callable[[str], float]] = {}
+    if layout.target >= 0:
+        ignored[layout.target] = lambda text: np.nan if "\n" in text else 0.0
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "input contained no data" is said below
+            cells = np.loadtxt(
+                layout.path,
+                delimiter=layout.delimiter,
+                skiprows=layout.header_lines,
+                converters=ignored or None,
+                comments=None,
+                quotechar='"',
+                encoding="utf-8-sig",
+                ndmin=2,
+            )
+    except (ValueError, UnicodeDecodeError) as error:
+        _explain(layout, str(error), columns)
+    if cells.size == 0:
+        raise DataError(f"{layout.path} is empty below its header; expected one or more rows.")
+    if cells.shape[1] != len(layout.names) or not np.isfinite(cells).all():
+        _explain(layout, "a value is missing or not finite", columns)
+    return cells[:, columns]
+
+
+def _layout(path: Path, target: str, delimiter: str | None) -> Layout:
+    """The header, with the target in it."""
+    found = header_of(path, delimiter)
+    names = found.names
+    if target not in names:
+        raise DataError(f"dataset.target={target} is no column of {path}: {listed(names)}{nearest(target, names)}.")
+    if len(names) < 2:
+        raise DataError(f"{path} has the target '{target}' and no other column; expected one or more inputs.")
+    return found._replace(target=names.index(target))
+
+
+def _check_header(path: Path, names: tuple[str, ...]) -> None:
     if not names:
         raise DataError(f"{path} is empty; expected a line with the names of the columns, and rows below.")
     if all(_number(name) is not None for name in names):
@@ -152,10 +202,6 @@ def _check_header(path: Path, names: tuple[str, ...], target: str) -> None:
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise DataError(f"{path}: the header has '{twice[0]}' {names.count(twice[0])} times; expected different names.")
-    if target not in names:
-        raise DataError(f"dataset.target={target} is no column of {path}: {listed(names)}{nearest(target, names)}.")
-    if len(names) < 2:
-        raise DataError(f"{path} has the target '{target}' and no other column; expected one or more inputs.")
 
 
 def _labels(texts: list[str], codes: np.ndarray) -> Labels:
@@ -209,8 +255,8 @@ def _is_missing(label: str) -> bool:
     return not label or (number is not None and not isfinite(number))
 
 
-def _explain(layout: _Layout, reason: str) -> NoReturn:
-    """Read again, slowly, and raise DataError for the first line that cannot be used."""
+def _explain(layout: Layout, reason: str, columns: Sequence[int] | None = None) -> NoReturn:
+    """Read again, slowly, and raise DataError for the first line that cannot be used; `columns` None: all matter."""
     for line, row in _rows(layout):
         if len(row) != len(layout.names):
             raise DataError(
@@ -218,6 +264,8 @@ def _explain(layout: _Layout, reason: str) -> NoReturn:
                 f"expected {len(layout.names)}, one for each column of the header."
             )
         for column, text in enumerate(row):
+            if columns is not None and column not in columns:
+                continue
             where = f"{layout.path}, line {line}, column '{layout.names[column]}'"
             number = _number(text)
             if not text.strip():
@@ -227,7 +275,7 @@ def _explain(layout: _Layout, reason: str) -> NoReturn:
     raise DataError(f"{layout.path} cannot be read as a table of numbers: {reason}.")
 
 
-def _expected(layout: _Layout, column: int) -> str:
+def _expected(layout: Layout, column: int) -> str:
     return "a label or a finite number" if column == layout.target else "a finite number"
 
 
@@ -235,7 +283,7 @@ def _line_of(row: int, table: _Table) -> int:
     return next(line for index, (line, _) in enumerate(_rows(table.layout)) if index == row)
 
 
-def _rows(layout: _Layout) -> Iterator[tuple[int, list[str]]]:
+def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
     """The rows below the header, each with the number of the line where it starts; empty lines left out."""
     with _text_of(layout.path) as file:
         reader = comma_separated.reader(file, delimiter=layout.delimiter, strict=True)

@@ -1,14 +1,11 @@
 """The user's own HDF5 file."""
 
 from pathlib import Path
-from typing import Any
 
-import h5py
-import numpy as np
-from numpy.typing import NDArray
-
-from datasets.tables import Task, existing, from_arrays, listed, nearest
-from datasets.types import DataError, Dataset
+from datasets.h5file import array_at, dataset_at, opened
+from datasets.stream import check_test_rows, open_stream, rows_of_none
+from datasets.tables import Task, existing, from_arrays, image_shape_of, test_rows
+from datasets.types import Dataset
 
 
 def h5(
@@ -18,6 +15,7 @@ def h5(
     test_inputs: str | None = None,
     test_target: str | None = None,
     task: Task = "auto",
+    stream: bool = False,
 ) -> Dataset:
     """Rows from named datasets of an HDF5 file.
 
@@ -28,11 +26,13 @@ def h5(
         target: name of the dataset with the n targets: numbers or text.
         test_inputs, test_target: the same for the test rows; both or neither.
         task: auto takes text, and integers of at most 20 distinct values, for classes.
+        stream: leave the rows in the file and read them in portions as training goes.
 
     Returns X (n, d) in the units of the file; y, indices into the sorted labels or regression targets.
     Raises DataError where the file, a dataset in it or a value cannot be used.
 
     >>> import tempfile
+    >>> import h5py, numpy as np
     >>> path = tempfile.mkdtemp() + "/own.h5"
     >>> with h5py.File(path, "w") as file:
     ...     file["X"], file["y"] = np.eye(3), [0, 1, 1]
@@ -40,6 +40,8 @@ def h5(
     (0.0, 1.0)
     """
     file_path = existing(path)
+    if stream:
+        return _streamed(file_path, inputs, target, test_inputs, test_target, task)
     with opened(file_path) as file:
         return from_arrays(
             "h5",
@@ -53,34 +55,24 @@ def h5(
         )
 
 
-def opened(path: Path) -> h5py.File:
-    """The file, open for reading, or DataError where it is not whole."""
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise DataError(f"{path} is damaged or no HDF5 file ({error}); expected a file that h5py opens.") from None
-
-
-def array_at(file: h5py.File, key: str, path: Path, expected: str = "an array") -> NDArray[Any]:
-    """The dataset `key` as an array, text as str; or DataError that lists what the file holds."""
-    found = file.get(key)
-    if not isinstance(found, h5py.Dataset):
-        names = _names(file)
-        raise DataError(
-            f"{path} has no dataset '{key}'; it holds {listed(names)}; expected {expected}{nearest(key, names)}."
+def _streamed(
+    path: Path, inputs: str, target: str, test_inputs: str | None, test_target: str | None, task: Task
+) -> Dataset:
+    """The training rows stay in the file; a test set of its own does not, and may not be large."""
+    found = open_stream(path, inputs, target, task)
+    with opened(path) as file:
+        image_shape = image_shape_of(dataset_at(file, inputs, path).shape[1:])
+        if test_inputs is not None:
+            check_test_rows(found, len(dataset_at(file, test_inputs, path)), test_inputs)
+        test = test_rows(
+            path,
+            lambda key: array_at(file, key, path),
+            test_inputs,
+            test_target,
+            like=inputs,
+            width=found.width,
+            classes=found.classes,
         )
-    try:
-        if h5py.check_string_dtype(found.dtype) is not None:
-            return np.array(found.asstr()[()], dtype=np.str_)
-        array = found[()]
-    except UnicodeDecodeError as error:
-        raise DataError(f"'{key}' in {path} holds bytes that are not UTF-8 text: {error}.") from None
-    except OSError as error:
-        raise DataError(f"'{key}' in {path} is damaged ({error}); expected {expected}.") from None
-    return np.asarray(array)
-
-
-def _names(file: h5py.File) -> list[str]:
-    names: list[str] = []
-    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return names
+    return Dataset(
+        "h5", rows_of_none(found.width), test, None, found.classes, (), image_shape, source=str(path), stream=found
+    )

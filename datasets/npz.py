@@ -46,11 +46,11 @@ def npz(
     ('cat', 'dog')
     """
     file_path = existing(path)
-    with file_path.open("rb") as file, _opened(file, file_path) as archive:
+    with file_path.open("rb") as file, opened(file, file_path) as archive:
         return from_arrays(
             "npz",
             file_path,
-            lambda key: _array_at(archive, key, file_path),
+            lambda key: array_at(archive, key, file_path),
             inputs=inputs,
             target=target,
             test_inputs=test_inputs,
@@ -59,7 +59,8 @@ def npz(
         )
 
 
-def _opened(file: BinaryIO, path: Path) -> NpzFile:
+def opened(file: BinaryIO, path: Path) -> NpzFile:
+    """The open archive, or DataError where it is none."""
     try:
         archive = np.load(file, allow_pickle=False)
     except DAMAGE:
@@ -69,7 +70,8 @@ def _opened(file: BinaryIO, path: Path) -> NpzFile:
     return archive
 
 
-def _array_at(archive: NpzFile, key: str, path: Path) -> NDArray[Any]:
+def array_at(archive: NpzFile, key: str, path: Path) -> NDArray[Any]:
+    """The array `key`, or DataError that lists what the archive holds. Nothing is unpickled."""
     if key not in archive:
         raise DataError(f"{path} has no array '{key}'; it holds {listed(archive.files)}{nearest(key, archive.files)}.")
     try:

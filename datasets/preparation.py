@@ -1,7 +1,7 @@
 """What happens to every dataset before training: it is checked, split and scaled, in this order."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,14 +57,13 @@ def prepare(
         raise DataError("dataset.scaling=divide needs dataset.divisor, for instance 255 for pixels of one byte.")
     if scaling != "divide" and divisor is not None:
         raise DataError(f"dataset.divisor={divisor:g} is for dataset.scaling=divide; expected null with {scaling}.")
+    if dataset.stream is not None:
+        _no_test_set_yet(dataset, test_fraction)
+        return dataset.stream.prepared(dataset, scaling, divisor, (test_fraction, validation, split_seed))
     check(dataset)
     rng = np.random.default_rng(split_seed)
     if test_fraction > 0:
-        if dataset.test is not None:
-            raise DataError(
-                f"dataset.test_fraction={test_fraction:g} cannot be met: {dataset.name} brings "
-                f"its own test set of {len(dataset.test.y)} rows; expected 0."
-            )
+        _no_test_set_yet(dataset, test_fraction)
         train, test = _split(dataset, test_fraction, "dataset.test_fraction", rng)
         dataset = replace(dataset, train=train, test=test)
     if validation > 0:
@@ -170,16 +169,78 @@ def _every_class_trains(dataset: Dataset) -> None:
 def _fit(X: Array, scaling: Scalings, divisor: float | None) -> Scaling | None:
     if scaling == "none":
         return None
-    d = X.shape[1]
+    return scaling_of(Moments.none(X.shape[1]) if scaling == "divide" else moments_of(X), scaling, divisor)
+
+
+class Moments(NamedTuple):
+    """Of `n` rows, by column (d,): `low`, `high`, `mean`, and the sum `M2` of squared distances from the mean."""
+
+    n: int
+    low: Array
+    high: Array
+    mean: Array
+    M2: Array
+
+    @classmethod
+    def none(cls, d: int) -> "Moments":
+        return cls(0, np.full(d, np.inf), np.full(d, -np.inf), np.zeros(d), np.zeros(d))
+
+    def add(self, X: Array) -> "Moments":
+        """Those of more rows `X` (m, d): n1 rows with mean m1 and n2 with m2 have together
+
+            mean = m1 + (m2 - m1) n2 / n,   M2 = M2_1 + M2_2 + (m2 - m1)² n1 n2 / n
+
+        Source: Chan, Golub & LeVeque, Updating formulae (1979).
+        """
+        if len(X) == 0:
+            return self
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # who uses them looks at what comes out
+            n, mean = self.n + len(X), X.mean(axis=0)
+            apart, M2 = mean - self.mean, ((X - mean) ** 2).sum(axis=0)
+            return Moments(
+                n,
+                np.minimum(self.low, X.min(axis=0)),
+                np.maximum(self.high, X.max(axis=0)),
+                self.mean + apart * (len(X) / n),
+                self.M2 + M2 + apart**2 * (self.n * len(X) / n),
+            )
+
+    @property
+    def deviation(self) -> Array:
+        return np.sqrt(self.M2 / max(self.n, 1))
+
+    @property
+    def size(self) -> Array:
+        """The root of the mean square."""
+        return np.sqrt(self.mean**2 + self.deviation**2)
+
+
+def moments_of(X: Array) -> Moments:
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = X.mean(axis=0)
+        return Moments(len(X), X.min(axis=0), X.max(axis=0), mean, ((X - mean) ** 2).sum(axis=0))
+
+
+def scaling_of(moments: Moments, scaling: Scalings, divisor: float | None) -> Scaling:
+    """The numbers of a scaling (none has no such) for columns with these moments."""
+    d = len(moments.mean)
     if scaling == "divide":
         return Scaling(np.zeros(d), np.full(d, divisor, dtype=np.float64))
-    low, high = X.min(axis=0), X.max(axis=0)
+    low, high = moments.low, moments.high
     # Asked of the values, not of the deviation: that of a constant 0.1 is 1e-17 and not 0, by rounding.
     varies = high > low
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # `_scale` looks at what comes out
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # who applies it looks at what comes out
         if scaling == "unit":
             return Scaling(low, np.where(varies, high - low, 1.0))
-        return Scaling(np.where(varies, X.mean(axis=0), low), np.where(varies, X.std(axis=0), 1.0))
+        return Scaling(np.where(varies, moments.mean, low), np.where(varies, moments.deviation, 1.0))
+
+
+def _no_test_set_yet(dataset: Dataset, test_fraction: float) -> None:
+    if test_fraction > 0 and dataset.test is not None:
+        raise DataError(
+            f"dataset.test_fraction={test_fraction:g} cannot be met: {dataset.name} brings "
+            f"its own test set of {len(dataset.test.y)} rows; expected 0."
+        )
 
 
 def _scale(dataset: Dataset, fitted: Scaling, scaling: Scalings) -> Dataset:
@@ -190,18 +251,24 @@ def _scale(dataset: Dataset, fitted: Scaling, scaling: Scalings) -> Dataset:
             X = fitted.apply(rows.X)
             usable &= np.isfinite(X).all(axis=0)
             scaled[part] = Rows(X, rows.y)
-    if not usable.all():
-        column = int(np.argmin(usable))
-        name = f"'{dataset.inputs[column]}'" if dataset.inputs else column
-        raise DataError(
-            f"{dataset.name}: column {name} cannot be scaled by {scaling}: its values, "
-            f"{dataset.train.X[0, column]} in the first row, leave the range of float64; "
-            f"expected values nearer to 1."
-        )
+    refuse_unusable(usable, dataset, scaling, dataset.train.X[0])
     return replace(
         dataset,
         train=scaled["train"],
         validation=scaled.get("validation"),
         test=scaled.get("test"),
         scaling=fitted,
+    )
+
+
+def refuse_unusable(usable: NDArray[np.bool_], dataset: Dataset, scaling: Scalings, row: Array) -> None:
+    """Raise DataError where a column (d,) is not `usable` when scaled; `row` (d,) is the first, to show its value."""
+    if usable.all():
+        return
+    column = int(np.argmin(usable))
+    name = f"'{dataset.inputs[column]}'" if dataset.inputs else column
+    raise DataError(
+        f"{dataset.name}: column {name} cannot be scaled by {scaling}: its values, "
+        f"{row[column]} in the first row, leave the range of float64; "
+        f"expected values nearer to 1."
     )

@@ -26,18 +26,16 @@ class Labels(NamedTuple):
     codes: NDArray[np.int64]
 
 
-def existing(path: str) -> Path:
-    """The file at `path`, or DataError saying where it was looked for."""
+def existing(path: str, option: str = "dataset.path") -> Path:
+    """The file at `path`, which `option` named, or DataError saying where it was looked for."""
     file = Path(path).expanduser()
     if file.is_dir():
-        raise DataError(f"dataset.path={path} is a directory; expected a file.")
+        raise DataError(f"{option}={path} is a directory; expected a file.")
     if not file.is_file():
         siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
-        raise DataError(
-            f"dataset.path={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}."
-        )
+        raise DataError(f"{option}={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}.")
     if not os.access(file, os.R_OK):
-        raise DataError(f"dataset.path={path} may not be read by this user; expected a file with read permission.")
+        raise DataError(f"{option}={path} may not be read by this user; expected a file with read permission.")
     return file
 
 
@@ -45,10 +43,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A clause that proposes the known name that looks most like `name`, or nothing.
 
     >>> nearest("trian_x", ["train_x", "train_y"])
-    "; did you mean 'train_x'?"
+    " (did you mean 'train_x'?)"
     """
     close = get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:
@@ -70,30 +68,50 @@ def from_arrays(
     task: Task,
 ) -> Dataset:
     """A Dataset of the named arrays in a file, where `read(key)` returns an array or raises DataError."""
+    _both_or_neither(test_inputs, test_target)
+    X, image_shape = as_inputs(read(inputs), f"'{inputs}' in {path}")
+    labels = as_labels(read(target), len(X), f"'{target}' in {path}")
+    y, classes = encode(labels, task, f"'{target}' in {path}")
+    test = test_rows(path, read, test_inputs, test_target, like=inputs, width=X.shape[1], classes=classes)
+    return Dataset(name, Rows(X, y), test, classes=classes, image_shape=image_shape, source=str(path))
+
+
+def test_rows(
+    path: Path,
+    read: Callable[[str], NDArray[Any]],
+    test_inputs: str | None,
+    test_target: str | None,
+    *,
+    like: str,
+    width: int,
+    classes: Classes | None,
+) -> Rows | None:
+    """The test set of a file, in the classes of its training rows, as wide as those in `like`; None without names."""
+    _both_or_neither(test_inputs, test_target)
+    if test_inputs is None or test_target is None:
+        return None
+    X, _ = as_inputs(read(test_inputs), f"'{test_inputs}' in {path}", fewest=1)
+    if X.shape[1] != width:
+        raise DataError(f"'{test_inputs}' in {path} has {X.shape[1]} values a row; expected {width}, as in '{like}'.")
+    where = f"'{test_target}' in {path}"
+    labels = as_labels(read(test_target), len(X), where)
+    return Rows(X, encode_as(labels, classes, lambda row: f"{where}, row {row} (counted from 0),"))
+
+
+def _both_or_neither(test_inputs: str | None, test_target: str | None) -> None:
     if (test_inputs is None) != (test_target is None):
         raise DataError(
             f"dataset.test_inputs={test_inputs} and dataset.test_target={test_target} must be given both or not at all."
         )
-    X, image_shape = as_inputs(read(inputs), f"'{inputs}' in {path}")
-    labels = as_labels(read(target), len(X), f"'{target}' in {path}")
-    y, classes = encode(labels, task, f"'{target}' in {path}")
-    test = None
-    if test_inputs is not None and test_target is not None:
-        X_test, _ = as_inputs(read(test_inputs), f"'{test_inputs}' in {path}", fewest=1)
-        if X_test.shape[1] != X.shape[1]:
-            raise DataError(
-                f"'{test_inputs}' in {path} has {X_test.shape[1]} values a row; "
-                f"expected {X.shape[1]}, as in '{inputs}'."
-            )
-        where = f"'{test_target}' in {path}"
-        test_labels = as_labels(read(test_target), len(X_test), where)
-        y_test = encode_as(test_labels, classes, lambda row: f"{where}, row {row} (counted from 0),")
-        test = Rows(X_test, y_test)
-    return Dataset(name, Rows(X, y), test, classes=classes, image_shape=image_shape, source=str(path))
 
 
-def as_inputs(array: NDArray[Any], where: str, fewest: int = 2) -> tuple[Array, tuple[int, int, int] | None]:
-    """Any array of numbers (n, ...) as X (n, d) float64; and the image shape, if it is (n, h, w, 1 or 3)."""
+def as_inputs(
+    array: NDArray[Any], where: str, fewest: int = 2, first: int = 0
+) -> tuple[Array, tuple[int, int, int] | None]:
+    """Any array of numbers (n, ...) as X (n, d) float64; and the image shape, if it is (n, h, w, 1 or 3).
+
+    `first` is the number of the first row, where these are a part of more.
+    """
     if array.dtype.kind not in "biuf":
         raise DataError(f"{where} holds {array.dtype}; expected numbers.")
     if array.ndim == 0 or len(array) < fewest or array.size == 0:
@@ -103,13 +121,18 @@ def as_inputs(array: NDArray[Any], where: str, fewest: int = 2) -> tuple[Array, 
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise DataError(
-            f"{where}: row {row}, column {column} (counted from 0) is {X[row, column]}; expected a finite number."
+            f"{where}: row {first + row}, column {column} (counted from 0) is {X[row, column]}; "
+            f"expected a finite number."
         )
-    image = array.shape[1:]
-    return X, (image[0], image[1], image[2]) if len(image) == 3 and image[2] in (1, 3) else None
+    return X, image_shape_of(array.shape[1:])
 
 
-def as_labels(array: NDArray[Any], n: int, where: str) -> Labels:
+def image_shape_of(row: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """(height, width, channels), where a row of this shape is a picture."""
+    return (row[0], row[1], row[2]) if len(row) == 3 and row[2] in (1, 3) else None
+
+
+def as_labels(array: NDArray[Any], n: int, where: str, first: int = 0) -> Labels:
     """Any array of n targets, a row or a column of them too, as Labels."""
     if array.dtype.kind not in "biufSU":
         raise DataError(f"{where} holds {array.dtype}; expected numbers or text.")
@@ -128,7 +151,7 @@ def as_labels(array: NDArray[Any], n: int, where: str) -> Labels:
     if missing.any():
         row = int(np.argmax(missing))
         raise DataError(
-            f"{where}: row {row} (counted from 0) is {y[row].item()!r}; expected a label or a finite number."
+            f"{where}: row {first + row} (counted from 0) is {y[row].item()!r}; expected a label or a finite number."
         )
     distinct, codes = np.unique(y, return_inverse=True)
     return Labels(distinct, codes.astype(np.int64))

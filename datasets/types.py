@@ -3,11 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from math import inf
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from datasets.stream import Stream
 
 Array = NDArray[np.float64]
 
@@ -53,7 +56,8 @@ class Dataset:
     `classes` are the labels that the indices in `y` stand for, as they were in the source (numbers or text);
     None says that `y` holds regression targets. `image_shape` is (height, width, channels) where a row is a
     picture. `inputs` names the columns of X; it may be empty. `source` says where the rows come from, for the
-    record. `scaling` is what `prepare` did to the columns; None says that X is as it was in the source.
+    record. `scaling` is what `prepare` did to the columns; None says that X is as it was in the source. Where there is
+    a `stream`, the rows to train on stay in their file, and `train` has none.
     """
 
     name: str
@@ -65,6 +69,7 @@ class Dataset:
     image_shape: tuple[int, int, int] | None = None
     source: str = "made"
     scaling: Scaling | None = None
+    stream: "Stream | None" = None
 
     @property
     def n_features(self) -> int:
@@ -78,6 +83,8 @@ class Dataset:
 
     def digest(self) -> str:
         """SHA-256 over every array that training may see: same data, same digest, whatever its source."""
+        if self.stream is not None:
+            return self.stream.digest
         digest = hashlib.sha256()
         for part, rows in self.parts.items():
             for array in rows:

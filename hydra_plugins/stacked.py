@@ -34,7 +34,8 @@ ConfigStore.instance().store(group="hydra/launcher", name="stacked", node=Stacke
 class GridSweeper(Sweeper):
     """Every combination of the swept values, handed to the launcher at once.
 
-    `params` are what a preset sweeps over by itself; the door has put them before the command line's.
+    `params` are what a preset sweeps over by itself; the door has put them before the command line's. Where a search is
+    chosen (search=tpe), the values are asked of it.
     """
 
     def __init__(self, params: dict[str, str] | None = None):
@@ -43,6 +44,7 @@ class GridSweeper(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
 
+        self.config = config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -50,6 +52,8 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> Any:
         from runner import multirun
 
+        if multirun.searching():
+            return [multirun.search(self.config)]
         returned = self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)
         multirun.judge(returned)
         return [returned]

@@ -6,9 +6,15 @@ from runner import load, run                         # in Python
 trace = run(["dataset=xor", "optimizer.lr=0.1"])
 """
 
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Trace", "load", "run"]
+
+# The packages beside this one, whose names are common, and how their own __init__.py begins.
+BESIDE = {"conf": '"""The configurations:', "datasets": '"""Data for the runner:'}
 
 
 def __getattr__(name: str) -> Any:
@@ -18,3 +24,26 @@ def __getattr__(name: str) -> Any:
 
         return getattr(trace, name)
     raise AttributeError(f"module 'runner' has no attribute {name!r}")
+
+
+def _strangers() -> list[str]:
+    """A sentence for each package of somebody else's that stands where one of ours is looked for."""
+    found = []
+    for name, beginning in BESIDE.items():
+        spec = find_spec(name)
+        place = Path(spec.origin) if spec and spec.origin else None
+        if place is None or not place.read_text(encoding="utf-8", errors="replace").startswith(beginning):
+            here = "is missing" if place is None else f"is another one here: {place}"
+            found.append(f"The runner has a package called `{name}`, and `{name}` {here}.")
+    return found
+
+
+if _problems := _strangers():
+    _message = "\n".join(_problems) + (
+        "\nA file or folder of yours: rename it, or work in another directory. An installed package: give the runner "
+        "an environment of its own (python -m venv own && own/bin/pip install RUNNER)."
+    )
+    if sys.argv[:1] == ["-m"] or [Path(word).name for word in sys.argv[:1]] == ["runner"]:
+        print(_message, file=sys.stderr)  # a command says it and ends
+        sys.exit(2)
+    raise ImportError(_message)

@@ -15,10 +15,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import screen, session
+from runner import help, membership, screen, session
+from runner.configuration import quoted
 from runner.journal import JournalError
+from runner.own.network import NetworkError
 from runner.record import run_name
 from runner.schema import ConfigError
+from runner.search import storage
 from runner.sweep import Job
 
 
@@ -28,15 +31,19 @@ def task(config: DictConfig) -> float:
     about = HydraConfig.get()
     here = session.current()
     experiment = here.experiment(list(about.overrides.task))
-    directory, tags = Path(about.runtime.output_dir), {}
+    directory, tags = Path(about.runtime.output_dir), dict[str, str]()
     if about.mode == RunMode.MULTIRUN:
         sweep_dir = Path(about.sweep.dir).absolute()
-        here.sweep = tags["sweep"] = f"{sweep_dir.parent.name}_{sweep_dir.name}"
+        here.sweep, here.sweep_dir = f"{sweep_dir.parent.name}_{sweep_dir.name}", sweep_dir
+        tags = membership.tags(here.sweep)
     screen.introduce(experiment)
     results = here.run([Job(experiment, directory, run_name(experiment), tags)])
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
+    here.diagnose(results)
+    if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
+        here.hand_on(results, results[0])
     return results[0].objective
 
 
@@ -45,9 +52,13 @@ def main() -> None:
     # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
     arguments: Namespace = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    arguments.overrides = [quoted(text) for text in arguments.overrides]
     sys.argv[1:] = [*flags, *arguments.overrides]
-    only_hydra = arguments.help or arguments.hydra_help or arguments.info or arguments.shell_completion
+    only_hydra = arguments.hydra_help or arguments.info or arguments.shell_completion
     try:
+        if arguments.help:
+            print(help.text(arguments.config_dir))
+            return
         if only_hydra:
             task()
             return
@@ -55,7 +66,10 @@ def main() -> None:
         resumed = [text for text in arguments.overrides if text.startswith("resume=")]
         if resumed and not arguments.multirun and not arguments.cfg:
             others = [text for text in arguments.overrides if text not in resumed]
-            screen.result(here.resume(Path(resumed[-1].partition("=")[2]), others))
+            result = here.resume(Path(resumed[-1].partition("=")[2]), others)
+            screen.result(result)
+            here.diagnose([result])
+            here.hand_on([result], result)
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()
@@ -65,7 +79,7 @@ def main() -> None:
     except ConfigError as error:
         screen.problems(error.problems)
         sys.exit(2)
-    except JournalError as error:
+    except (JournalError, NetworkError) as error:
         print(error, file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -79,18 +93,26 @@ def _checked(here: session.Session, arguments: Namespace) -> list[str]:
     """Check all there is before Hydra writes anything; returns the words that Hydra's main is to be called with."""
     overrides = list(arguments.overrides)
     tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    swept = here.composer.sweeping(overrides, arguments.multirun)
+    searching = here.composer.searching(overrides)
+    swept = here.composer.sweeping(overrides, arguments.multirun or searching)
     if swept is None:
         experiment = here.experiment(tasks)
         _check_directory(overrides, "hydra.run.dir")
         assert experiment.composed is not None
         return [*overrides, *experiment.composed.extra]
+    multirun = [] if arguments.multirun else ["-m"]
+    if searching:
+        if others := [text for text in overrides if text.startswith(("hydra/launcher=", "hydra/sweeper="))]:
+            raise ConfigError([f"{text}: a search trains its trials as stacks itself." for text in others])
+        here.search = here.prepare_search([text for text in swept if text in tasks or text not in overrides])
+        storage(here.search.options)
+        _check_directory(overrides, "hydra.sweep.dir")
+        return [*multirun, *here.composer.for_hydra(overrides)]
     here.jobs = here.composer.expand([text for text in swept if text in tasks or text not in overrides])
     experiments = here.check(here.jobs)
     if not any(text.startswith("hydra/launcher=") for text in overrides):
         here.connect(experiments[0])
     _check_directory(overrides, "hydra.sweep.dir")
-    multirun = [] if arguments.multirun else ["-m"]
     ours = not any(text.startswith("hydra/sweeper=") for text in overrides)
     return [*multirun, *(here.composer.for_hydra(overrides) if ours else overrides)]
 

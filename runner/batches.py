@@ -28,7 +28,7 @@ Point = tuple[str, float, int, int]  # key, value, time, step
 
 @dataclasses.dataclass
 class Batch:
-    """Whole records of a journal up to byte ``offset``, ending early at an `end`."""
+    """Whole records of a journal up to byte ``offset``, ending early at an `end`; ``done``: the run has ended."""
 
     offset: int
     metrics: list[Point] = dataclasses.field(default_factory=list)
@@ -37,6 +37,7 @@ class Batch:
     dataset: dict[str, Any] = dataclasses.field(default_factory=dict)
     artifacts: list[tuple[str, str]] = dataclasses.field(default_factory=list)  # path, folder
     resumed: bool = False
+    done: bool = False
     ended: tuple[str, int | None] | None = None  # MLflow's status, time
 
     @property
@@ -50,20 +51,21 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
     A run's end closes a batch. ``ended``: whether one closed what is before ``offset``. ``orphaned``: where no end
     comes last, one is added, at the time of the last record: its writer was killed.
     """
-    batch, empty = Batch(offset), True
+    batch, empty = Batch(offset, done=ended), True
     for record, after in journal.read(directory, offset):
         if record["kind"] == "row" and batch.metrics and len(record["values"]) > most - batch.size:
             yield batch
             batch = Batch(batch.offset)
         _add(batch, record)
-        batch.offset, empty, ended = after, False, batch.ended is not None
-        if ended:
+        batch.offset, empty = after, False
+        batch.done = ended = record["kind"] == "end" or (ended and record["kind"] in journal.LATE)
+        if record["kind"] == "end":
             yield batch
-            batch, empty = Batch(after), True
+            batch, empty = Batch(after, done=True), True
     if orphaned and not ended:
         last = journal.last(directory)
         batch.tags["status"] = "killed"
-        batch.ended, empty = ("KILLED", last["time"] if last else None), False
+        batch.ended, batch.done, empty = ("KILLED", last["time"] if last else None), True, False
     if not empty:
         yield batch
 

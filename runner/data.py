@@ -3,7 +3,8 @@
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +13,18 @@ import numpy as np
 import datasets
 from datasets import DataError, Dataset
 from datasets.preparation import prepare
+from datasets.stream import Stream
 from runner.nn import scores
 from runner.recipe import Data
 from runner.schema import options, show, suggest, validate
 
+WINDOW_BYTES = 16_000_000  # as float64: rows of a stream that are read at once, and shuffled
+
 
 def dataset_problems(section: dict[str, Any]) -> list[str]:
-    function = _dataset_function(section.get("name"))
+    function = dataset_function(section.get("name"))
     if function is None:
-        names = sorted(name for name in _dataset_names() if _dataset_function(name))
+        names = sorted(name for name in _dataset_names() if dataset_function(name))
         near = suggest(section.get("name"), names)
         return [f"dataset.name must be one of {', '.join(names)}. Got {show(section.get('name'))}." + near]
     own, common = _dataset_parts(section, function)
@@ -41,7 +45,7 @@ def load(section: dict[str, Any], problems: list[str]) -> Dataset | None:
 def loaded(section: str) -> Dataset:
     """The data of a `dataset` section (as JSON); the jobs of a sweep share the arrays."""
     arguments = json.loads(section)
-    function = _dataset_function(arguments["name"])
+    function = dataset_function(arguments["name"])
     assert function is not None
     own, common = _dataset_parts(arguments, function)
     return prepare(function(**own), **common)
@@ -54,18 +58,70 @@ def sets_of(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data],
     if dataset.classes is not None and output != "softmax":
         reachable = len(dataset.classes) == 2 and output == "sigmoid" and not _within_sigmoid(dataset)
         labels = np.array([0.0, 1.0]) if reachable else label_values(dataset)
+    targets = targets_of(dataset, output, labels)
     sets = {}
     for name, rows in (("train", dataset.train), ("val", dataset.validation), ("test", dataset.test)):
         if rows is None:
             continue
-        if dataset.classes is None:
-            Y = np.asarray(rows.y, dtype=float)[:, None]
-        elif output == "softmax":
-            Y = np.eye(len(dataset.classes))[rows.y]
-        else:
-            Y = labels[rows.y][:, None]
+        Y = rows.y[:, None].astype(float) if targets is None else targets[rows.y.astype(np.int64)]
         sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
     return sets, labels
+
+
+def targets_of(dataset: Dataset, output: str, labels: np.ndarray) -> np.ndarray | None:
+    """What the outputs are trained towards for each class (classes, outputs); None for a regression."""
+    if dataset.classes is None:
+        return None
+    return np.eye(len(dataset.classes)) if output == "softmax" else labels[:, None]
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """A stream's rows as training sees them: a `runner.recipe.Source`. `targets` (classes, outputs) as above."""
+
+    stream: Stream
+    targets: np.ndarray | None
+    dtype: str
+
+    @property
+    def counts(self) -> np.ndarray:
+        return self.stream.counts
+
+    @property
+    def together(self) -> int:
+        return max(1, WINDOW_BYTES // (8 * self.stream.span * self.stream.width))
+
+    def read(self, spans: Sequence[int]) -> Iterator[Data]:
+        variance = None if self.targets is not None else float(self.stream.targets.y.deviation[0] ** 2)
+        for X, y in self.stream.read(spans):
+            Y = y[:, None] if self.targets is None else self.targets[y.astype(np.int64)]
+            yield Data(X.astype(self.dtype, copy=False), Y.astype(self.dtype), y, variance)
+
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of the targets (outputs,)."""
+        counts, y = self.stream.targets
+        if self.targets is None:
+            return y.mean, y.deviation**2
+        share = counts / counts.sum()
+        mean = share @ self.targets
+        return mean, share @ (self.targets - mean) ** 2
+
+
+def source_of(dataset: Dataset, output: str, dtype: str, labels: np.ndarray) -> Streamed | None:
+    """Where the rows to train on come from, if they are streamed."""
+    if dataset.stream is None:
+        return None
+    return Streamed(dataset.stream, targets_of(dataset, output, labels), dtype)
+
+
+def stream_problems(plain: dict[str, Any]) -> list[str]:
+    """A stream has no full batch."""
+    if plain["dataset"].get("stream") is not True or plain["training"].get("batch_size") is not None:
+        return []
+    return [
+        "dataset.stream=true trains by mini-batches, and training.batch_size=null is the full batch: "
+        "add training.batch_size=256."
+    ]
 
 
 def label_values(dataset: Dataset) -> np.ndarray:
@@ -83,14 +139,14 @@ def _within_sigmoid(dataset: Dataset) -> bool:
 
 def score_of(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, Data], Any]:
     if dataset.classes is None:
-        return lambda A, data: scores.r_squared(A, data.Y)
+        return lambda A, data: scores.r_squared(A, data.Y, data.variance)
     if output == "softmax":
         return lambda A, data: scores.share_right(scores.most_probable(A), data.y)
     borders = scores.halfway(labels)
     return lambda A, data: scores.share_right(scores.between(A, borders), data.y)
 
 
-def _dataset_function(name: Any) -> Callable[..., Dataset] | None:
+def dataset_function(name: Any) -> Callable[..., Dataset] | None:
     """`datasets/NAME.py`'s function NAME."""
     if not isinstance(name, str) or not name.isidentifier():
         return None
@@ -115,5 +171,4 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
 
 
 def _dataset_names() -> list[str]:
-
     return [module.name for module in pkgutil.iter_modules(datasets.__path__)]

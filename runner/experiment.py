@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,14 +17,20 @@ from annotated_types import Ge, Le
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from datasets import Dataset
+from datasets import Dataset, survey
 from runner.configuration import Composed, Composer
-from runner.data import dataset_problems, label_values, load, score_of, sets_of
+from runner.data import Streamed, dataset_problems, label_values, load, score_of, sets_of, source_of, stream_problems
+from runner.diagnosis import causes, dynamics
 from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
-from runner.nn.types import PositiveCount
-from runner.recipe import Data, Plan, Recipe
+from runner.nn.types import Count, PositiveCount
+from runner.objectives import Objective, no_metric, objective, objectives
+from runner.own.network import NetworkProblem
+from runner.own.parts import parts_of, widths_of
+from runner.own.probe import examined, own_fault_problems, own_metrics, trial
+from runner.recipe import Data, OwnSource, Plan, Recipe
+from runner.samplers import SearchOptions, search_options, search_problems
 from runner.schema import ConfigError, options, show, suggest, validate
 from runner.stack import metric_keys
 
@@ -58,6 +65,7 @@ class Tracking:
     run_name: str | None
     tags: dict[str, str]
     wait: bool
+    register: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +75,21 @@ class SweepOptions:
     skip_done: bool
     fail_fast: bool
     dry_run: bool
+    artifacts: Literal["best", "all", "none"]
     backend: Literal["auto", "serial", "loky", "ray"] = "auto"
     workers: PositiveCount | None = None
     address: str | None = None
+
+
+@dataclass(frozen=True)
+class DiagnosisOptions:
+    """Whether and how a failed run is diagnosed."""
+
+    name: Literal["default", "none"]
+    causes: list[str]
+    most: Count
+    cure: bool
+    seeds: PositiveCount
 
 
 @dataclass(frozen=True)
@@ -83,17 +103,21 @@ class Experiment:
     target: Target
     tracking: Tracking
     sweep: SweepOptions
+    diagnosis: DiagnosisOptions
+    activation: str
     output: str
     loss: str
     constant_cost: float
+    objectives: tuple[Objective, ...]  # the first is the plan's
+    search: SearchOptions | None
     labels: np.ndarray  # what a single output is trained towards, one a class; empty for softmax and regressions
     progress: bool = True
     composed: Composed | None = None
 
     @property
     def notes(self) -> list[str]:
-        """What the user should be told of the composition."""
-        return self.composed.notes if self.composed else []
+        """What the user should be told of the composition and the data."""
+        return [*(self.composed.notes if self.composed else []), *survey.warnings(self.dataset)]
 
     @property
     def data_digest(self) -> str:
@@ -102,7 +126,8 @@ class Experiment:
     def key(self) -> str:
         """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
         decisive = {key: value for key, value in self.config.items() if key not in NOT_DECISIVE}
-        text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest()
+        theirs = self.recipe.own.digest if self.recipe.own else ""
+        text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + code_digest() + theirs
         return hashlib.sha256(text.encode()).hexdigest()
 
     def stack_key(self) -> str:
@@ -115,6 +140,8 @@ class Experiment:
             key: value for key, value in alike["architecture"].items() if key not in ("l2", "dropout")
         }
         alike["training"] = {key: value for key, value in alike["training"].items() if key != "target"}
+        if self.recipe.source is not None:
+            alike["seed"] = self.recipe.seed  # the members of a stack share the order in which rows are read
         regularised = bool(self.recipe.l2), bool(self.recipe.dropout)
         return json.dumps([alike, self.data_digest, regularised], sort_keys=True, default=str)
 
@@ -146,10 +173,6 @@ def training(
 
 def target(metric: str, value: float) -> None:
     """`training.target`."""
-
-
-def objective(metric: str, mode: Literal["auto", "min", "max"]) -> None:
-    """`objective.*`."""
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Experiment:
@@ -206,14 +229,27 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
     if problems:
         raise ConfigError(problems)
     sets, labels = sets_of(dataset, output, plain["dtype"])
-    plan, goal, constant = _plan(plain, sets, loss, output, problems)
-    _check_fault(plain, output, problems)
+    source = source_of(dataset, output, plain["dtype"], labels)
+    theirs, hidden = _own(plain, architecture, dataset, sets, overrides, problems)
+    metrics = _metrics(plain, sets) if theirs is None else own_metrics(theirs, sets)
+    ranked_by = objectives(plain["objective"], metrics, problems)
+    plan, goal, constant = _plan(plain, sets, source, loss, output, ranked_by[0], metrics, problems)
+    fault: faults.Fault = _call("fault", plain["fault"])
+    outputs = sets["train"].Y.shape[1]
+    if theirs is not None:
+        problems += own_fault_problems(fault, plain["fault"]["name"], theirs.options)
+    else:
+        _check_fault(fault, plain, architecture, (dataset.n_features, outputs), (output, loss), problems)
     if problems:
         raise ConfigError(problems)
     optimizer_arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
+    if fault.arguments:
+        optimizer_arguments = fault.arguments(optimizer_arguments)
+    if fault.architecture:
+        architecture = fault.architecture(architecture)
     recipe = Recipe(
-        sets=sets,
-        widths=(dataset.n_features, *architecture.hidden, sets["train"].Y.shape[1]),
+        sets=faulty_sets(dataset, output, plain["dtype"], json.dumps(plain["fault"])) if fault.sets else sets,
+        widths=(dataset.n_features, *(hidden or architecture.hidden), outputs),
         activation=options(activations, "Activation")[architecture.activation](),
         head=options(losses, "Head")[loss](output, architecture.epsilon),
         score=score_of(dataset, output, labels),
@@ -221,14 +257,18 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
         schedule=_call("schedule", plain["schedule"]),
         plan=plan,
         initializer=_call("init", plain["init"]),
-        fault=_fault(plain, architecture),
+        fault=fault,
         optimizer_arguments=optimizer_arguments,
         l2=float(architecture.l2),
         dropout=float(architecture.dropout),
         seed=plain["seed"],
         rng=plain["rng"],
         dtype=plain["dtype"],
+        source=source,
+        own=theirs,
     )
+    if theirs is not None:
+        loss, constant, goal = "its own cost", float("nan"), _own_goal(recipe, plain, goal)
     return Experiment(
         config=plain,
         overrides=tuple(overrides),
@@ -237,12 +277,55 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
         target=goal,
         tracking=Tracking(**plain["tracking"]),
         sweep=SweepOptions(**plain["sweep"]),
+        diagnosis=DiagnosisOptions(**plain["diagnosis"]),
+        activation=architecture.activation,
         output=output,
         loss=loss,
         constant_cost=constant,
+        objectives=ranked_by,
+        search=search_options(plain["search"]),
         labels=labels,
         progress=plain["progress"],
     )
+
+
+def _own(
+    plain: dict[str, Any],
+    architecture: Architecture,
+    dataset: Dataset,
+    sets: dict[str, Data],
+    overrides: Sequence[str],
+    problems: list[str],
+) -> tuple[OwnSource | None, tuple[int, ...]]:
+    """The network of the user's own, where it is one, and the widths of its hidden layers where they can be told."""
+    if architecture.own is None:
+        return None, ()
+    if dataset.stream is not None:
+        problems.append("architecture=own needs the rows in memory, and dataset.stream=true leaves them in their file.")
+    problems += [
+        f"{text}: a network of your own draws its weights itself; architecture=own has no init."
+        for text in overrides
+        if text.lstrip("+").startswith(("init=", "init."))
+    ]
+    if problems:
+        raise ConfigError(problems)
+    classes = 0 if dataset.classes is None else len(dataset.classes)
+    try:
+        found = examined(architecture.own, sets, classes, plain["seed"], plain["dtype"])
+    except NetworkProblem as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    ends = dataset.n_features, sets["train"].Y.shape[1]
+    widths = widths_of(parts_of(found.layout, *ends), *ends) or ends
+    return found, widths[1:-1] if (widths[0], widths[-1]) == ends else ()
+
+
+def _own_goal(recipe: Recipe, plain: dict[str, Any], goal: Target) -> Target:
+    """Try the network on its data; the target, where none is configured, is half of what it costs untrained."""
+    try:
+        untrained = trial(recipe)
+    except NetworkProblem as error:
+        raise ConfigError(error.problems) from error
+    return Target("train/cost", untrained / 2) if plain["training"]["target"] is None else goal
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:
@@ -262,7 +345,7 @@ def _without_missing(node: Any) -> Any:
 
 def _problems(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
-    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "experiment"}
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "search", "diagnosis", "experiment"}
     problems = []
     for section in sections - {"experiment"}:
         if not isinstance(plain.get(section), dict):
@@ -274,6 +357,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     if plain.get("resume"):
         problems.append("resume goes on with one run: python -m runner resume=DIRECTORY, without -m.")
     problems += dataset_problems(plain["dataset"])
+    problems += stream_problems(plain)
     for group in MODULES:
         problems += _group_problems(group, plain[group])
     problems += validate(training, plain["training"], "training", name="training")
@@ -281,7 +365,12 @@ def _problems(plain: dict[str, Any]) -> list[str]:
         problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
     problems += validate(objective, plain["objective"], "objective", name="objective")
     problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
+    name = plain["tracking"].get("register")
+    if isinstance(name, str) and (not name.strip(". ") or set(name) & set("/:'\"")):
+        problems.append(f"tracking.register must be a name without slashes, colons and quotes. Got {show(name)}.")
     problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
+    problems += _diagnosis_problems(plain["diagnosis"])
+    problems += search_problems(plain["search"])
     architecture = plain["architecture"]
     problems += _names(architecture, "activation", options(activations, "Activation"))
     problems += _names(architecture, "loss", ["auto", *options(losses, "Head")])
@@ -291,6 +380,15 @@ def _problems(plain: dict[str, Any]) -> list[str]:
             "architecture.epsilon is the epsilon of loss cross_entropy_from_probabilities; "
             f"architecture.loss={architecture.get('loss')} has none."
         )
+    return problems
+
+
+def _diagnosis_problems(section: dict[str, Any]) -> list[str]:
+    known = {**options(causes, "Verdict"), **options(dynamics, "Verdict")}
+    problems = validate(DiagnosisOptions, section, "diagnosis", name="diagnosis")
+    for name in [] if problems else section["causes"]:
+        if name not in known:
+            problems.append(f"diagnosis.causes: there is no cause {show(name)}." + suggest(name, known))
     return problems
 
 
@@ -349,7 +447,12 @@ def _check_labels(
     if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
         return
     low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
-    values = np.unique(dataset.train.y) if dataset.classes is None else label_values(dataset)
+    if dataset.classes is not None:
+        values = label_values(dataset)
+    elif dataset.stream is not None:
+        values = np.unique([dataset.stream.targets.y.low, dataset.stream.targets.y.high])
+    else:
+        values = np.unique(dataset.train.y)
     outside = [f"{value:g}" for value in values if not low <= value <= high]
     if outside:
         what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
@@ -361,39 +464,37 @@ def _check_labels(
 
 
 def _plan(
-    plain: dict[str, Any], sets: dict[str, Data], loss: str, output: str, problems: list[str]
+    plain: dict[str, Any],
+    sets: dict[str, Data],
+    source: Streamed | None,
+    loss: str,
+    output: str,
+    best: Objective,
+    metrics: Sequence[str],
+    problems: list[str],
 ) -> tuple[Plan, Target, float]:
     """The resolved plan, the target, and what the best constant predictor would cost."""
-    section, n = plain["training"], len(sets["train"].X)
+    section, n = plain["training"], len(sets["train"].X) if source is None else int(source.counts.sum())
     batch_size = min(section["batch_size"] or n, n)
     iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
     log_every = section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS))
-    watched, mode = plain["objective"]["metric"], plain["objective"]["mode"]
-    if watched == "auto":
-        watched = "val/cost" if "val" in sets else "train/cost"
-    metrics = _metrics(plain, sets)
-    if watched.startswith("test/"):
-        problems.append(
-            f"objective.metric={watched}: nothing is chosen on test rows. Hold some out with dataset.validation=0.2."
-        )
-    elif watched not in metrics:
-        problems.append(_no_metric("objective.metric", watched, metrics))
-    if mode == "auto":
-        mode = "max" if watched.endswith("/accuracy") else "min"
-    constant = losses.constant_cost(loss, output, sets["train"].Y)
+    if source is None:
+        constant = losses.constant_cost(loss, output, sets["train"].Y)
+    else:
+        constant = losses.constant_cost_of(loss, output, *source.moments())
     goal = Target("train/cost", constant / 2)
     if section["target"] is not None:
         goal = Target(**section["target"])
         if goal.metric not in metrics:
-            problems.append(_no_metric("training.target.metric", goal.metric, metrics))
+            problems.append(no_metric("training.target.metric", goal.metric, metrics))
     plan = Plan(
         iterations=iterations,
         batch_size=batch_size,
         log_every=log_every,
         checkpoint_every=section["checkpoint_every"],
         patience=section["patience"],
-        objective=watched,
-        mode=mode,
+        objective=best.metric,
+        mode=best.mode,
         shrink=section["shrink"],
     )
     return plan, goal, constant
@@ -406,17 +507,26 @@ def _metrics(plain: dict[str, Any], sets: dict[str, Data]) -> list[str]:
     return names + [key for keys in metric_keys(depth) for key in keys[:2]]
 
 
-def _no_metric(key: str, name: str, metrics: list[str]) -> str:
-    return f"{key}: this run has no metric {name!r}. It has: {', '.join(metrics)}." + suggest(name, metrics)
+def _check_fault(
+    fault: faults.Fault,
+    plain: dict[str, Any],
+    architecture: Architecture,
+    ends: tuple[int, int],
+    head: tuple[str, str],
+    problems: list[str],
+) -> None:
+    """A fault that this network cannot have is refused: the run would look as if it did no harm."""
+    widths = (ends[0], *architecture.hidden, ends[1])
+    why = fault.impossible(faults.Meets(widths, architecture.activation, *head, architecture.l2))
+    if plain["dataset"].get("stream") and (fault.sets is not None or fault.dropout_at_test):
+        why = "needs the rows in memory, and dataset.stream=true leaves them in their file."
+    if why:
+        problems.append(f"fault={plain['fault']['name']} {why}")
 
 
-def _check_fault(plain: dict[str, Any], output: str, problems: list[str]) -> None:
-    fault, name = _call("fault", plain["fault"]), plain["fault"]["name"]
-    if fault.dA is not None and output not in losses.PROBABILITIES:
-        problems.append(f"fault={name} is a mistake in probabilities, and architecture.output={output} gives none.")
-
-
-def _fault(plain: dict[str, Any], architecture: Architecture) -> faults.Fault:
-    fault: faults.Fault = _call("fault", plain["fault"])
-    # A mistake about ReLU's kink is none in an activation that has no kink.
-    return fault if architecture.activation == "relu" else fault._replace(derivative=None)
+@lru_cache(maxsize=16)
+def faulty_sets(dataset: Dataset, output: str, dtype: str, fault: str) -> Mapping[str, Data]:
+    """`sets_of` with a fault (its section as JSON) in them, made once: the jobs of a sweep share the arrays."""
+    wrong: faults.Fault = _call("fault", json.loads(fault))
+    assert wrong.sets is not None
+    return wrong.sets(sets_of(dataset, output, dtype)[0])

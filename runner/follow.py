@@ -1,7 +1,8 @@
 """The tracking process, ``python -m runner.follow``: follows journals into an MLflow store until they end.
 
 It is spawned by `runner.tracking.Tracker` and talks to it in JSON lines. In: the settings, then the directory
-of each run. Out: ``ready``, and for each run ``run`` (it has an id), ``progress``, and ``done`` or ``error``.
+of each run. Out: ``ready``, and for each run ``follow`` (the directory has come), ``run`` (it has an id),
+``progress``, and ``done`` or ``error``. A run is done when it has ended and nobody adds to its journal any more.
 No more runs come when stdin ends or the parent is gone; neither ends this process before all journals have
 ended, or lost their writers. mlflow is imported before the settings are there, a fresh store is made while the
 parent trains, and runs that died earlier are ended when there is nothing else to do.
@@ -38,6 +39,8 @@ class Following:
         self.store: Store | None = None
         self.sizes: dict[Path, int] = {}  # directory -> bytes of its journal that are in the store
         self.known: set[Path] = set()  # directories whose run id was reported
+        self.held: dict[Path, State] = {}  # ended and in the store, but somebody still added to the journal
+        self.released: set[Path] = set()  # nobody wrote the journal any more when it was last pushed
         self.closed: float | None = None  # when it was learnt that no more runs come
         self.failures, self.retry_at, self.live_at = 0, 0.0, 0.0
         self.buried = False
@@ -62,6 +65,11 @@ class Following:
             if self.closed and time.monotonic() > self.closed + PATIENCE:
                 for directory in list(self.sizes):
                     self._give_up(directory, error)
+
+    def follow(self, directory: Path) -> None:
+        """Follow one more journal; one that was followed before has got, or is getting, something after its end."""
+        self.sizes.setdefault(directory, 0)
+        self._tell("follow", directory)
 
     def close(self) -> None:
         """No more runs come: from now on look for dead writers, and try a failing store at once."""
@@ -96,11 +104,18 @@ class Following:
         due: dict[Path, int] = {}
         for directory in list(self.sizes):
             try:
+                held = directory in self.held
+                released = held and not journal.writing(directory)  # asked first: then all of it is written
                 size = (directory / journal.FILE).stat().st_size
-                last = journal.last(directory) if size > self.sizes[directory] else None
-                ended = last is not None and last["kind"] == "end"
-                if ended or (live and size > self.sizes[directory]) or (live and self.closed):
+                news = size > self.sizes[directory]
+                if released and not news:
+                    self._finish(directory, self.held[directory])
+                    continue
+                if (news and journal.ending(directory)) or (live and (news or (self.closed and not held))):
                     due[directory] = size
+                    self.released.discard(directory)
+                    if released or not journal.writing(directory):
+                        self.released.add(directory)
             except Exception as error:
                 if not is_final(error):
                     raise
@@ -119,7 +134,7 @@ class Following:
             self.known.add(directory)
             self._tell("run", directory, run_id=state.run_id, experiment_id=state.experiment_id)
         self._tell("progress", directory, offset=state.offset, size=max(sizes[directory], state.offset))
-        if state.done:
+        if state.done and state.offset >= sizes[directory]:
             self._pushed(directory, state)
 
     def _pushed(self, directory: Path, outcome: State | Exception) -> None:
@@ -129,14 +144,25 @@ class Following:
             self._give_up(directory, outcome)
             return
         self.sizes[directory] = outcome.offset
-        if outcome.done or outcome.deleted:
-            del self.sizes[directory]
-            notes = outcome.notes + ["it was deleted in the store"] * outcome.deleted
-            ids = {"run_id": outcome.run_id, "experiment_id": outcome.experiment_id}
-            self._tell("done", directory, **ids, **({"message": "; ".join(notes)} if notes else {}))
+        if outcome.deleted or (outcome.done and directory in self.released):
+            self._finish(directory, outcome)
+        elif outcome.done:
+            self.held[directory] = outcome
+        else:
+            self.held.pop(directory, None)
+
+    def _finish(self, directory: Path, state: State) -> None:
+        del self.sizes[directory]
+        self.held.pop(directory, None)
+        self.released.discard(directory)
+        notes = state.notes + ["it was deleted in the store"] * state.deleted
+        ids = {"run_id": state.run_id, "experiment_id": state.experiment_id}
+        self._tell("done", directory, **ids, **({"message": "; ".join(notes)} if notes else {}))
 
     def _give_up(self, directory: Path, error: Exception) -> None:
         del self.sizes[directory]
+        self.held.pop(directory, None)
+        self.released.discard(directory)
         lines = hide(str(error)).strip().splitlines()
         self._tell("error", directory, message=lines[0] if lines else type(error).__name__)
 
@@ -233,7 +259,7 @@ def _take(inbox: queue.SimpleQueue[Any], following: Following, log: Log) -> bool
         wait = POLL
         while (directory := inbox.get(timeout=wait)) is not None:
             log.open(Path(directory) / "tracking.log")
-            following.sizes[Path(directory)] = 0
+            following.follow(Path(directory))
             wait = 0.0001
         return True
     return False

@@ -8,18 +8,21 @@ from datasets import Dataset
 
 # What does not change a run's result, and what members of a stack may differ in (beside the optimizer's numbers, l2,
 # dropout and the target).
-NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "resume")
+NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "search", "resume", "diagnosis")
 NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 # The sources that decide what numbers come out.
 COMPUTING = (
     "runner/nn",
+    "runner/own",
     "runner/recipe.py",
+    "runner/feed.py",
     "runner/shrink.py",
     "runner/threads.py",
     "runner/stack.py",
     "runner/train.py",
     "runner/nonfinite.py",
     "runner/data.py",
+    "runner/objectives.py",
     "runner/experiment.py",
     "datasets",
 )

@@ -12,7 +12,7 @@ from pathlib import Path
 from runner import journal
 
 FILE = "runs.jsonl"
-DETERMINISTIC = ("finished", "diverged", "pruned")
+DETERMINISTIC = ("finished", "diverged")  # a pruned run was stopped for what its neighbours did
 
 
 class Index:

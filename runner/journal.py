@@ -13,8 +13,11 @@ Records, by ``kind`` (``time``: integer milliseconds since 1970, ``path``: relat
     artifact  time path folder
     tags      time tags
     finding   time ...
-    end       time status metrics tags                                          the last line, once it ended
+    end       time status metrics tags                                          how the run ended
     resume    time pid host tags                                                a later process goes on
+
+After an ``end`` only what was made of the run may follow: an ``artifact`` (its pictures), ``tags``, a ``finding``.
+The run's status stays that of its end.
 
 Non-finite floats are the strings ``"nan"``, ``"inf"`` and ``"-inf"`` in the file. Where only numbers can
 stand (``values`` of a row, ``metrics`` of an end) they are read as floats again; elsewhere they stay strings.
@@ -39,6 +42,7 @@ from typing import Any, Self
 
 FILE = "journal.jsonl"
 STATUSES = ("finished", "diverged", "error", "killed", "interrupted", "pruned")
+LATE = ("artifact", "tags", "finding")  # what may come after an end
 
 Record = dict[str, Any]
 
@@ -54,8 +58,8 @@ class JournalError(Exception):
 class Journal:
     """The writing end of one run's journal; a context manager that closes the file.
 
-    Made by `create` or `reopen`, never directly. Leaving the ``with`` block by an exception writes the end
-    that belongs to it (``interrupted`` for Ctrl-C, else ``error``) unless an end has been written already.
+    Made by `create`, `reopen` or `supplement`, never directly. Leaving the ``with`` block by an exception writes
+    the end that belongs to it (``interrupted`` for Ctrl-C, else ``error``) unless an end has been written already.
 
     Attributes: ``directory``, ``uid`` (the run's identity in every store), ``last_step`` (of the rows that
     were there when it was opened; -1 for none).
@@ -112,6 +116,27 @@ class Journal:
         first writing keeps it single in every store. Raises `JournalError` if there is no journal, or if
         another process is writing it.
         """
+        journal, _ = cls._again(directory)
+        journal._write("resume", {**_process(), "tags": dict(tags or {})})
+        return journal
+
+    @classmethod
+    def supplement(cls, directory: str | os.PathLike[str]) -> Journal:
+        """Add to the journal of a run that has ended what was made of it since; it takes nothing but `LATE` records.
+
+        While it is open the tracking process keeps following the run. Raises `JournalError` if there is no journal,
+        if its run has not ended, or if another process is writing it.
+        """
+        journal, ended = cls._again(directory)
+        if not ended:
+            journal.close()
+            raise JournalError(f"{journal.directory / FILE} has no end: only a run that ended can be supplemented")
+        journal._ended = True
+        return journal
+
+    @classmethod
+    def _again(cls, directory: str | os.PathLike[str]) -> tuple[Journal, bool]:
+        """The journal in ``directory``, locked, a torn last line cut off; and whether its run has ended."""
         directory = Path(directory).absolute()
         try:
             file = _open(directory / FILE, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
@@ -119,9 +144,10 @@ class Journal:
             raise _cannot("open", directory / FILE, error) from error
         try:
             _lock(file, directory)
-            uid, size, last_step = "", 0, -1
+            uid, size, last_step, ended = "", 0, -1, False
             for record, offset in read(directory):
                 uid, size = record.get("uid", uid), offset
+                ended = record["kind"] == "end" or (ended and record["kind"] in LATE)
                 if record["kind"] == "row":
                     last_step = max(last_step, record["step"])
             if not uid:
@@ -130,9 +156,7 @@ class Journal:
         except BaseException:
             os.close(file)
             raise
-        journal = cls(directory, file, uid, size, last_step)
-        journal._write("resume", {**_process(), "tags": dict(tags or {})})
-        return journal
+        return cls(directory, file, uid, size, last_step), ended
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """Append metrics taken after ``step`` optimizer steps (not up to ``last_step``: see `reopen`)."""
@@ -190,8 +214,8 @@ class Journal:
 
     def _write(self, kind: str, fields: Record) -> None:
         """Append one record as one line; a line that did not fit is taken back: the next one is whole."""
-        if self._ended or self._file < 0:
-            raise JournalError(f"{self.directory / FILE} has been {'ended' if self._ended else 'closed'}")
+        if self._file < 0 or (self._ended and kind not in LATE):
+            raise JournalError(f"{self.directory / FILE} has been {'closed' if self._file < 0 else 'ended'}")
         record = {"kind": kind, "time": time.time_ns() // 1_000_000, **fields}
         try:
             line = (_encode(record) + "\n").encode()
@@ -252,20 +276,32 @@ def first(directory: str | os.PathLike[str]) -> Record:
 
 def last(directory: str | os.PathLike[str]) -> Record | None:
     """The last whole record, read from the end of the file; None if none. `JournalError` if no file."""
+    return next(_backwards(directory), None)
+
+
+def ending(directory: str | os.PathLike[str]) -> Record | None:
+    """The end of the run, whatever was added after it; None while it has none. `JournalError` if no file."""
+    record = next((record for record in _backwards(directory) if record["kind"] not in LATE), None)
+    return record if record is not None and record["kind"] == "end" else None
+
+
+def _backwards(directory: str | os.PathLike[str]) -> Iterator[Record]:
+    """The whole records from the last on; more of the file is read only where they are asked for."""
     path = Path(directory) / FILE
     try:
         with path.open("rb") as file:
-            size, window = file.seek(0, os.SEEK_END), _TAIL
+            size, window, given = file.seek(0, os.SEEK_END), _TAIL, 0
             while True:
                 file.seek(max(0, size - window))
                 lines = file.read(min(size, window)).splitlines(keepends=True)
                 if size > window:
                     lines = lines[1:]  # it may begin in the middle of a record
-                for line in reversed(lines):
+                for line in lines[: len(lines) - given][::-1]:
+                    given += 1
                     if (record := _decode(line)) is not None:
-                        return record
+                        yield record
                 if size <= window:
-                    return None
+                    return
                 window *= 8
     except OSError as error:
         raise _cannot("read", path, error) from error
@@ -297,8 +333,8 @@ def writing(directory: str | os.PathLike[str]) -> bool:
 def status(directory: str | os.PathLike[str]) -> str:
     """``running``, one of `STATUSES` as written by the end, or ``killed`` for a run whose writer is gone."""
     alive = writing(directory)  # first: a run that ends between the two questions has ended
-    record = last(directory)
-    if record is not None and record["kind"] == "end":
+    record = ending(directory)
+    if record is not None:
         return str(record["status"])
     return "running" if alive else "killed"
 

@@ -25,13 +25,21 @@ class Fold(NamedTuple):
 
 
 def ranked(results: Sequence[Result]) -> list[Result]:
-    """Best objective first; those that diverged or failed, or have none, last."""
+    """Best objective first; then those pruned; those that diverged or failed, or have none, last."""
 
-    def place(result: Result) -> tuple[bool, float]:
+    def place(result: Result) -> tuple[bool, bool, float]:
         sign = 1 if result.experiment.recipe.plan.mode == "min" else -1
-        return result.failed or math.isnan(result.objective), sign * _number(result.objective)
+        bad = result.failed or math.isnan(result.objective)
+        return bad, result.status == "pruned", sign * _number(result.objective)
 
     return sorted(results, key=place)
+
+
+def kept(results: Sequence[Result]) -> list[Result]:
+    """The runs whose model and pictures are kept (`sweep.artifacts`): the best's and the worst's, all or none."""
+    ranking = ranked(results)
+    wanted = {"best": [ranking[0], ranking[-1]], "all": ranking, "none": []}[results[0].experiment.sweep.artifacts]
+    return list({result.directory: result for result in wanted}.values())
 
 
 def fold(results: Sequence[Result]) -> list[Fold]:

@@ -4,20 +4,24 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner import leaderboard, screen, session
+from runner import leaderboard, membership, screen, session
 from runner.configuration import Composed, hydra_node
 from runner.executor import Plan
 from runner.experiment import Experiment
 from runner.journal import Journal
-from runner.record import SUMMARY, Result, short_name, write_config
+from runner.ledger import Ledger, Trial
+from runner.record import SUMMARY, Result, short_name, with_fault, write_config
+from runner.search import Search, storage
 from runner.sweep import Job, estimate
+from runner.train import Prune
 
 SUMMARY_DIR = "summary"
 
@@ -37,6 +41,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     experiments = here.check(job_overrides)
     keys = [experiment.key() for experiment in experiments]
     names = what_differs([experiment.overrides for experiment in experiments])
+    names = [with_fault(name, experiment) for name, experiment in zip(names, experiments, strict=True)]
     options = experiments[0].sweep
     done = here.index.ended(set(keys)) if options.skip_done else {}
     todo = {key: number for number, key in reversed(list(enumerate(keys))) if key not in done}
@@ -53,7 +58,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
             [names[n] for n, k in enumerate(keys) if k in done],
         )
         return []
-    here.sweep = sweep_id(keys)
+    here.sweep, here.sweep_dir = sweep_id(keys), sweep_dir
     screen.console().print(announce(len(keys), len(todo), len(set(keys) & set(done)), sweep_dir), highlight=False)
     if how:
         screen.console().print(str(how), highlight=False)
@@ -63,21 +68,112 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
             experiments[number],
             _prepare(experiments[number], master, sweep_dir, first + number),
             names[number],
-            {"sweep": here.sweep},
+            membership.tags(here.sweep),
         )
         for key, number in sorted(todo.items(), key=lambda item: item[1])
     }
     here.start_tracking(experiments[0])
     for directory in done.values():
+        membership.join(directory, here.sweep)
         here.follow(directory)  # if it has not reached this store yet, it does now
     made = dict(zip(jobs, here.run(list(jobs.values()), how), strict=False)) if jobs else {}
     results = _shown(experiments, keys, names, made, done)
     here.results = results
     if results:
         screen.leaderboard(results)
+        here.diagnose(results)
+        here.hand_on(leaderboard.kept(results), leaderboard.ranked(results)[0])
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in results]
+
+
+def searching() -> bool:
+    """Whether the door has prepared a search."""
+    return session.current().search is not None
+
+
+def search(master: DictConfig) -> list[JobReturn]:
+    """Go through with the search that the door has checked: its trials are the jobs of a sweep."""
+    here = session.current()
+    hunt = here.search
+    assert hunt is not None
+    sweep_dir = Path(str(master.hydra.sweep.dir)).absolute()
+    out, options = screen.console(), hunt.options
+    for note in hunt.probe.notes:
+        out.print(note, markup=False)
+    if hunt.probe.sweep.dry_run:
+        drawn = [hunt.space.overrides(values) for values in hunt.first_batch()]
+        experiments = here.check(drawn)
+        rehearse(here.plan(experiments), what_differs(drawn), experiments, [])
+        return []
+    here.sweep, here.sweep_dir = hunt.id, sweep_dir
+    ledger = Ledger(storage(options), hunt.id)
+    with ledger.alone():
+        before = ledger.trials()
+        results = {trial.number: found for trial in before if (found := _earlier(here, hunt, trial))}
+        out.print(screen.search_begins(hunt, len([trial for trial in before if trial.status]), sweep_dir))
+        _save_master(master, sweep_dir)
+        here.start_tracking(hunt.probe)
+        for result in results.values():
+            here.follow(result.directory)
+        train = partial(_train_trials, here, hunt, master, sweep_dir, results)
+        hunt.run(ledger, train, lambda trials: out.print(screen.search_so_far(hunt, trials)))
+        trials = ledger.trials()
+    # Trials that are the same are one run.
+    here.results = list({results[number].directory: results[number] for number in sorted(results)}.values())
+    if here.results:
+        screen.leaderboard(here.results)
+        screen.search_ends(hunt, trials)
+        here.hand_on(leaderboard.kept(here.results), leaderboard.ranked(here.results)[0])
+        _record_summary(here.sweep, sweep_dir, here.results, hunt.found(trials))
+        here.follow(sweep_dir / SUMMARY_DIR)
+    return [_job_return(result) for result in here.results]
+
+
+def _earlier(here: session.Session, hunt: Search, trial: Trial) -> Result | None:
+    """The result of a trial that an earlier command has made, where its directory is still there."""
+    if trial.status is None or trial.directory is None or not (trial.directory / SUMMARY).exists():
+        return None
+    (experiment,) = here.check([hunt.space.overrides(trial.drawn)])
+    return Result.read(experiment, trial.directory, hunt.name(trial))
+
+
+def _train_trials(
+    here: session.Session,
+    hunt: Search,
+    master: DictConfig,
+    sweep_dir: Path,
+    results: dict[int, Result],
+    trials: Sequence[Trial],
+    prune: Callable[[Experiment], Prune] | None,
+) -> Mapping[int, Result]:
+    """Train a batch; what was done before is not done again, and trials that are the same are run once."""
+    experiments = here.check([hunt.space.overrides(trial.drawn) for trial in trials])
+    keys = [experiment.key() for experiment in experiments]
+    done = here.index.ended(set(keys)) if hunt.probe.sweep.skip_done else {}
+    jobs: dict[str, Job] = {}
+    for trial, experiment, key in zip(trials, experiments, keys, strict=True):
+        if key not in done and key not in jobs:
+            directory = _prepare(experiment, master, sweep_dir, trial.number)
+            tags = {**membership.tags(hunt.id), "search": hunt.options.name, "trial": str(trial.number)}
+            jobs[key] = Job(experiment, directory, hunt.name(trial), tags)
+    made = {result.directory: result for result in _trained(here, jobs, prune)} if jobs else {}
+    for trial, experiment, key in zip(trials, experiments, keys, strict=True):
+        if key in done:
+            results[trial.number] = Result.read(experiment, done[key], hunt.name(trial))
+            membership.join(done[key], hunt.id)
+            here.follow(done[key])
+        elif jobs[key].directory in made:
+            results[trial.number] = made[jobs[key].directory]
+    return {trial.number: results[trial.number] for trial in trials if trial.number in results}
+
+
+def _trained(
+    here: session.Session, jobs: Mapping[str, Job], prune: Callable[[Experiment], Prune] | None
+) -> list[Result]:
+    how = None if prune else here.plan([job.experiment for job in jobs.values()])
+    return here.run(list(jobs.values()), how, prune)
 
 
 def judge(returned: Sequence[JobReturn]) -> None:
@@ -144,7 +240,9 @@ def _save_master(master: DictConfig, sweep_dir: Path) -> None:
     OmegaConf.save(master, sweep_dir / "multirun.yaml")
 
 
-def _record_summary(sweep: str, sweep_dir: Path, results: Sequence[Result]) -> None:
+def _record_summary(
+    sweep: str, sweep_dir: Path, results: Sequence[Result], params: Mapping[str, Any] | None = None
+) -> None:
     """A run for the sweep as a whole, in a journal of its own: the leaderboard, and how many ended how."""
     best = leaderboard.ranked(results)[0]
     files = leaderboard.write(results, sweep_dir)
@@ -152,15 +250,14 @@ def _record_summary(sweep: str, sweep_dir: Path, results: Sequence[Result]) -> N
         sweep_dir / SUMMARY_DIR,
         name=f"sweep {sweep}",
         experiment=best.experiment.tracking.experiment,
-        params={"runs": len(results), "best": best.name},
+        params={"runs": len(results), "best": best.name, **(params or {})},
         tags={"sweep_summary": sweep, "best": best.name},
     ) as journal:
         for file in files:
             file.replace(journal.directory / file.name)
             journal.artifact(file.name)
-        counts = {
-            status: sum(result.status == status for result in results) for status in ("finished", "diverged", "error")
-        }
+        statuses = ("finished", "pruned", "diverged", "error")
+        counts = {status: sum(result.status == status for result in results) for status in statuses}
         metrics = {f"runs/{status}": float(count) for status, count in counts.items()}
         metrics["runs/target_reached"] = float(sum(result.target_reached for result in results))
         if not math.isnan(best.objective):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.nn.network import backward, forward, make_pass
+from runner.nn.network import backward, forward
 from runner.nn.types import Array, affine_of
 from runner.stack import Stack
 
@@ -28,13 +28,13 @@ class NonFinite(NamedTuple):
 
 def first_nonfinite(stack: Stack) -> NonFinite | None:
     """The first bad value of this step of a stack of one member, or None. Leaves the stack as it is."""
-    rows, layers = stack.prepared.sets["train"], stack.layers
+    layers = stack.layers
     for index, Wb in enumerate(layers.Wb, 1):
         for name, array in (("W", Wb[:, :-1]), ("b", Wb[:, -1])):
             if not _finite(array):
                 return NonFinite(stack.step, index, name, None)
-    whole = forward(stack.network, layers, make_pass(stack.network.widths, rows.X1, 1))
-    cost = stack.network.head.cost(whole.Z[-1], whole.A[-1], rows.Y)
+    whole, Y = stack.looked_at()
+    cost = stack.network.head.cost(whole.Z[-1], whole.A[-1], Y)
     gradient = next((found for found in _backward(stack) if not _finite(found[2])), None)
     bad_gradient = gradient[0] if gradient else None
     for index, (Z, A) in enumerate(zip(whole.Z, whole.A, strict=True), 1):
@@ -52,7 +52,9 @@ def _backward(stack: Stack) -> Iterator[tuple[str, int, Array]]:
     masks = stack.masks(passed.n)
     gradients = affine_of(np.empty_like(stack.theta), stack.network.widths)
     forward(stack.network, stack.layers, passed, masks)
-    dZs = backward(stack.network, stack.layers, passed, Y, gradients, masks)
+    dZs = backward(stack.back_network, stack.back_layers, passed, Y, gradients, masks)
+    if stack.fault.gradient:
+        stack.fault.gradient(gradients, passed.n)
     for index in range(len(dZs), 0, -1):
         yield "dZ", index, dZs[index - 1]
         yield "dW", index, gradients.WT[index - 1]

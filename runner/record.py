@@ -15,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
@@ -25,18 +25,22 @@ from typing import Any
 import numpy as np
 import yaml
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.identity import code_digest
 from runner.journal import Journal, first, read
 from runner.nn.types import Array, layers_of
 from runner.nonfinite import NonFinite
-from runner.stack import Snapshot, Stack
+from runner.own.network import arrays_of
+from runner.recipe import OwnSource
+from runner.stack import Snapshot
 from runner.tracking import hide, replace_file
-from runner.train import Checkpoint, Status
+from runner.train import Checkpoint, Status, stack_of
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
 SUMMARY, WEIGHTS, CONFIG, CHECKPOINT = "summary.json", "weights.npz", "config.yaml", "checkpoint.npz"
+MODEL = "model"  # the folder that runner.model writes
 
 
 @dataclass
@@ -60,6 +64,7 @@ class Result:
     error: str | None = None
     seconds: float = 0.0
     skipped: bool = False
+    findings: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def read(cls, experiment: Experiment, directory: Path, name: str) -> "Result":
@@ -73,6 +78,7 @@ class Result:
         result.nonfinite = NonFinite(**bad) if bad else None
         result.status, result.error = summary["status"], summary["error"]
         result.target_reached = summary["target"]["reached"]
+        result.findings = summary["findings"]
         return result
 
     @property
@@ -92,7 +98,7 @@ class Result:
             cost, accuracy = f"{name}/cost", f"{name}/accuracy"
             if math.isfinite(values[cost]):
                 self.best[cost] = min(self.best.get(cost, math.inf), values[cost])
-            if math.isfinite(values[accuracy]):
+            if math.isfinite(values.get(accuracy, math.nan)):
                 self.best[accuracy] = max(self.best.get(accuracy, -math.inf), values[accuracy])
         self.curve.append(values["train/cost"])
 
@@ -154,12 +160,20 @@ class Record:
         self.journal.last_step = max(self.journal.last_step, self.result.step)
 
     def checkpoint(self, checkpoint: Checkpoint, position: int) -> None:
-        """The whole state of the member at `position`, in one file, replaced in one go."""
+        """The whole state of the member at `position`, in one file, replaced in one go.
+
+        A network that updates itself holds a state that nobody else can write: it is resumed from its start.
+        """
+        own = self.experiment.recipe.own
+        if own is not None and own.options.update == "own":
+            return
         state = checkpoint.state
         nonfinite = checkpoint.nonfinite.get(int(state.members[position]))
         arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
         for name, part in zip(state.memory._fields, state.memory, strict=True):
             arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else part
+        if state.seen is not None:
+            arrays["seen"] = state.seen[position]
         arrays |= {"best": checkpoint.best[position], "best_step": checkpoint.best_step[position]}
         arrays["nonfinite"] = json.dumps(nonfinite._asdict() if nonfinite else None)
         fresh = self.directory / f".{CHECKPOINT}"
@@ -213,7 +227,7 @@ class Record:
             "constant_predictor_cost": experiment.constant_cost,
             "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
             "metrics": {"last": result.last, "best": result.best},
-            "findings": [],
+            "findings": result.findings,
             "error": result.error,
             "timings": {
                 "training_seconds": round(result.seconds, 6),
@@ -221,7 +235,7 @@ class Record:
                 "shrunk_to": shrink.coordinates(experiment.recipe) - 1 if shrink.applies(experiment.recipe) else None,
             },
             "seed": experiment.recipe.seed,
-            "dataset": {"name": experiment.dataset.name, "sha256": experiment.data_digest},
+            "dataset": described(experiment),
             "network": network_of(experiment),
             "versions": versions(),
             "mlflow_run_id": None,
@@ -239,18 +253,24 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
     path = directory / CHECKPOINT
     if not path.exists():
         return None
-    memory = Stack.start([experiment.recipe]).memory
+    memory = stack_of(experiment.recipe).start([experiment.recipe]).memory
     with np.load(path, allow_pickle=False) as arrays:
         parts = [arrays[f"memory_{name}"] for name in memory._fields]
         saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
-        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved)
+        seen = arrays["seen"][None] if "seen" in arrays else None
+        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved, seen)
         nonfinite = json.loads(str(arrays["nonfinite"]))
         found = {0: NonFinite(**nonfinite)} if nonfinite else {}
         return Checkpoint(state, arrays["best"][None], arrays["best_step"][None], found)
 
 
 def command_of(experiment: Experiment) -> str:
-    return hide(shlex.join(["python", "-m", "runner", *experiment.overrides]))
+    return command(experiment.overrides)
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line that makes a run of these overrides, for a shell."""
+    return hide(shlex.join(["python", "-m", "runner", *overrides]))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -280,6 +300,8 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
         **{f"version.{name}": number for name, number in versions().items()},
         **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
     }
+    if experiment.recipe.own is not None:
+        tags["network.sha256"] = experiment.recipe.own.digest
     if commit:
         tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
     return tags
@@ -288,22 +310,42 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
 def profile(experiment: Experiment) -> str:
     """The size of the data and what is in it, as JSON."""
     dataset = experiment.dataset
-    rows = {name: len(data.X) for name, data in experiment.recipe.sets.items()}
     classes = None if dataset.classes is None else [str(label) for label in dataset.classes]
-    return json.dumps({"rows": rows, "features": dataset.n_features, "classes": classes})
+    return json.dumps({"rows": experiment.recipe.sizes, "features": dataset.n_features, "classes": classes})
+
+
+def described(experiment: Experiment) -> dict[str, Any]:
+    """The data in `summary.json`: which, how many rows of each class to train on, and what its columns are called."""
+    dataset = experiment.dataset
+    counts = None
+    if dataset.classes is not None:
+        counts = {str(label): n for label, n in zip(dataset.classes, survey.balance(dataset), strict=True)}
+    return {
+        "name": dataset.name,
+        "sha256": experiment.data_digest,
+        "inputs": list(dataset.inputs),
+        "target": experiment.config["dataset"].get("target"),
+        "balance": counts,
+    }
 
 
 def network_of(experiment: Experiment) -> dict[str, Any]:
     """What must be known beside the weights to make predictions."""
-    classes = experiment.dataset.classes
+    classes, own = experiment.dataset.classes, experiment.recipe.own
     return {
         "widths": list(experiment.recipe.widths),
-        "activation": experiment.config["architecture"]["activation"],
+        "activation": experiment.activation,
         "output": experiment.output,
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
         "labels": experiment.labels.tolist(),
+        **({"own": own_of(own, experiment.recipe.seed)} if own is not None else {}),
     }
+
+
+def own_of(own: OwnSource, seed: int) -> dict[str, Any]:
+    """What must be known to make a network of the user's own again."""
+    return {**own._asdict(), "options": own.options._asdict(), "seed": seed}
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
@@ -325,10 +367,16 @@ def write_config(path: Path, config: Any) -> None:
 
 
 def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
-    """The parameters (P,) as `W1`, `b1`, ...; with `shift` and `scale` that inputs go through first."""
+    """The parameters (P,) as `W1`, `b1`, ...; with `shift` and `scale` that inputs go through first.
+
+    Those of a user's network are by its own names, in its own shapes.
+    """
     arrays: dict[str, Any] = {}
-    for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
-        arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
+    if experiment.recipe.own is not None:
+        arrays = arrays_of(theta, experiment.recipe.own.layout)
+    else:
+        for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
+            arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
     if experiment.dataset.scaling is not None:
         arrays["shift"], arrays["scale"] = experiment.dataset.scaling
     with path.open("wb") as file:
@@ -375,11 +423,18 @@ def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""
     if experiment.tracking.run_name:
         return experiment.tracking.run_name
-    return short_name(experiment.overrides) or experiment.dataset.name
+    return with_fault(short_name(experiment.overrides) or experiment.dataset.name, experiment)
+
+
+def with_fault(name: str, experiment: Experiment) -> str:
+    """A run's name, and the fault where it has one that the name does not say."""
+    fault = experiment.config["fault"]["name"]
+    return name if fault == "none" or f"fault={fault}" in name.split() else f"{name[:200]} fault={fault}"
 
 
 def _brief(value: str) -> str:
-    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09."""
+    """A number without the digits that only its type asks for: 1000000000.0 is 1e+09; text without Hydra's escapes."""
+    value = value.replace("\\", "")
     try:
         return value if value.lstrip("-").isdigit() else f"{float(value):.6g}"
     except ValueError:

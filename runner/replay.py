@@ -16,6 +16,8 @@ import numpy as np
 from runner import journal, trace
 from runner.experiment import build_plain
 from runner.identity import code_digest
+from runner.own.network import NetworkError
+from runner.recipe import OwnSource
 from runner.record import versions
 from runner.resume import stored_config
 from runner.schema import ConfigError
@@ -44,15 +46,20 @@ def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | N
         for name, old_array, new_array in zip(("W", "b"), old_layer, new_layer, strict=True):
             if not np.array_equal(old_array, new_array, equal_nan=True):
                 return f"final weights: {name} of layer {number} differs"
+    for name, array in recorded.own.items():
+        if not np.array_equal(array, again.own[name], equal_nan=True):
+            return f"final weights: {name} differs"
     return None
 
 
-def changes(tags: Mapping[str, str], data: str) -> list[str]:
+def changes(tags: Mapping[str, str], data: str, network: OwnSource | None = None) -> list[str]:
     """What is not as it was when the run was recorded: code, data, package versions."""
     found = []
     if tags.get("code.sha256") != code_digest():
         commit = f" (commit {tags['git.commit'][:10]})" if "git.commit" in tags else ""
         found.append(f"the code that computes results is not the recorded one{commit}")
+    if network is not None and tags.get("network.sha256") != network.digest:
+        found.append(f"{network.options.network} is not the recorded one")
     if tags.get("data.sha256") != data:
         found.append("the data is not the recorded one")
     for name, now in versions().items():
@@ -76,8 +83,11 @@ def main() -> None:
         sys.exit(_refuse(str(error)))
     except ConfigError as error:
         sys.exit(_refuse("\n".join(error.problems)))
+    except NetworkError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
     start = journal.first(directory)
-    for change in changes(start["tags"], experiment.data_digest):
+    for change in changes(start["tags"], experiment.data_digest, experiment.recipe.own):
         print(f"note: {change}")
     resumed = any(record["kind"] == "resume" for record, _ in journal.read(directory))
     difference = compare(recorded, trace.traced(experiment), resumed)

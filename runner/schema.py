@@ -28,12 +28,12 @@ class ConfigError(Exception):
 
 
 def options(module: ModuleType, result: str) -> dict[str, Callable[..., Any]]:
-    """The public functions of `module` that return a `result` (the name of a type), in the order they stand in."""
+    """The public functions of `module`, or of its parts, that return a `result` (a type's name), in their order."""
     return {
         name: function
         for name, function in vars(module).items()
         if inspect.isfunction(function)
-        and function.__module__ == module.__name__
+        and f"{function.__module__}.".startswith(f"{module.__name__}.")
         and not name.startswith("_")
         and getattr(inspect.get_annotations(function, eval_str=True).get("return"), "__name__", None) == result
     }

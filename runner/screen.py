@@ -1,21 +1,23 @@
-"""What people see on the terminal: a progress line while training runs, then the result, then the links."""
+"""What people read on the terminal: what is trained, the result, a sweep's leaderboard. `runner.live` is what moves."""
 
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from datasets import survey
 from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
-from runner.record import Record, Result
-from runner.tracking import Progress as Tracked
+from runner.ledger import Trial
+from runner.record import Result, command
+from runner.search import Search, best
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -37,70 +39,25 @@ def introduce(experiment: Experiment) -> None:
     """One line on what is trained, and one a note."""
     out, recipe, config = console(), experiment.recipe, experiment.config
     shape = "-".join(str(width) for width in recipe.widths)
-    rows = ", ".join(f"{len(data.X)} {name}" for name, data in recipe.sets.items())
+    rows = ", ".join(f"{n} {name}" for name, n in recipe.sizes.items())
     fault = "" if config["fault"]["name"] == "none" else f", fault {config['fault']['name']}"
-    hidden = f" {config['architecture']['activation']}" if len(recipe.widths) > 2 else ""
+    hidden = f" {experiment.activation}" if len(recipe.widths) > 2 else ""
+    network = f"{shape}{hidden}, {experiment.output}, {experiment.loss}  init {config['init']['name']}"
+    update = config["optimizer"]["name"]
+    if recipe.own is not None:
+        network = f"{recipe.own.options.network} {shape}, {sum(prod(s) for _, s in recipe.own.layout)} parameters"
+        update = "its own step," if recipe.own.options.update == "own" else update
     out.print(
-        f"[bold]{experiment.dataset.name}[/] ({rows})  {shape}{hidden}, {experiment.output}, {experiment.loss}  "
-        f"init {config['init']['name']}, {config['optimizer']['name']} lr {config['optimizer']['lr']:g}, "
+        f"[bold]{experiment.dataset.name}[/] ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
     )
+    if experiment.dataset.source != "made":
+        out.print(Text(survey.overview(experiment.dataset)))
     shrunk, blas = shrink.describe(recipe), threads.count(recipe)
     if shrunk or blas > 1:
         out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))
     for note in experiment.notes:
         out.print(Text(note))
-
-
-@contextmanager
-def live(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Record], None]]:
-    """A progress line: for one run its iteration, cost and accuracy; for a sweep the runs that are done."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda record: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        total = iterations if jobs == 1 else jobs
-        task = bar.add_task("training", total=total, state="")
-        ended: list[Result] = []
-
-        def advance(record: Record) -> None:
-            if jobs == 1:
-                now = record.result
-                cost, accuracy = now.last.get("train/cost", math.nan), now.last.get("train/accuracy", math.nan)
-                bar.update(task, completed=now.step, state=f"{now.step}  cost {cost:.4g}  accuracy {accuracy:.3f}")
-            elif record.result.status is not None:
-                ended.append(record.result)
-                bar.update(task, completed=len(ended), state=standing(ended, jobs))
-
-        yield advance
-
-
-@contextmanager
-def waiting(runs: int) -> Iterator[Callable[[Tracked], None]]:
-    """A line while the tracking process brings the last of the journals into the store."""
-    if not sys.stderr.isatty():
-        yield lambda tracked: None
-        return
-    columns = (TextColumn("into MLflow"), BarColumn(), TextColumn("{task.fields[state]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("tracking", total=None, state="")
-
-        def advance(tracked: Tracked) -> None:
-            total = tracked.bytes or None
-            bar.update(
-                task,
-                completed=tracked.bytes_done,
-                total=total,
-                state=f"{tracked.done} of {tracked.runs} runs",
-            )
-
-        yield advance
 
 
 def result(ended: Result) -> None:
@@ -111,6 +68,8 @@ def result(ended: Result) -> None:
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     for name in experiment.recipe.sets:
         for kind in ("cost", "accuracy"):
+            if f"{name}/{kind}" not in ended.last and experiment.recipe.own is not None:
+                continue  # it has no predict(X)
             key = f"{name}/{kind}"
             table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
     table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
@@ -123,11 +82,57 @@ def result(ended: Result) -> None:
     target = experiment.target
     relation = "<=" if target.metric.endswith("/cost") else ">="
     met = "reached" if ended.target_reached else "missed"
-    out.print(
-        f"target {target.metric} {relation} {target.value:.6g}: {met}"
-        f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
-    )
+    constant = f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
+    if experiment.recipe.own is not None:
+        constant = ""
+    out.print(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}")
     out.print(f"in {relative(ended.directory)}")
+
+
+def findings(told: Sequence[Result], of: int) -> None:
+    """Why runs failed: of one run all of it, of a sweep's a line a cause."""
+    out = console()
+    if of == 1:
+        for result in told:
+            for number, finding in enumerate(result.findings, 1):
+                told_before = number > 1 and finding["meaning"] == result.findings[number - 2]["meaning"]
+                _finding(out, number, finding, told_before)
+        return
+    counts: dict[str, list[str]] = {}
+    for result in told:
+        for finding in result.findings[:1]:
+            counts.setdefault(finding["cause"], []).append(result.name)
+    for cause, names in counts.items():
+        out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
+
+
+def cure(failed: Result, run: Result | None) -> None:
+    """The change that was found to reach the target, and its run; or what was tried."""
+    out, found = console(), failed.findings[0]["cure"]
+    if run is not None and found["override"]:
+        out.print(Text(f"cured: {found['words']}, in {run.seconds:.2f} s each: {relative(run.directory)}"))
+        out.print(Text(f"  {command(run.experiment.overrides)}"))
+        return
+    out.print(Text(f"no cure: {found['words']}; the nearest:"))
+    for each in sorted(found["tried"], key=lambda each: -each["reached"])[:5]:
+        out.print(Text(f"  {each['reached']} of {each['of']} seeds with {' '.join(each['overrides'])}"))
+
+
+def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before: bool) -> None:
+    head = "why it failed" if number == 1 else "and then"
+    where = f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] else ""
+    out.print(Text(f"{head}: {_words(finding['cause'])}{where}; {finding['symptom']} at step {finding['step']}"))
+    for line in [*([] if told_before else [finding["meaning"]]), *finding["evidence"]]:
+        out.print(Text(f"  {line}"))
+    if finding["alternatives"]:
+        names = ", ".join(_words(name) for name in finding["alternatives"])
+        out.print(Text(f"  the evidence does not rule out: {names}"))
+    if finding["override"]:
+        out.print(Text(f"  mend it with: {' '.join(finding['override'])}"))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def where(ended: Result) -> str:
@@ -136,16 +141,6 @@ def where(ended: Result) -> str:
     assert bad is not None
     gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
     return f"{bad.array} of layer {bad.layer} at step {bad.step}{gradient}"
-
-
-def standing(ended: Sequence[Result], jobs: int) -> str:
-    """A sweep so far: how many are done, the best objective, how many went wrong."""
-    good = [result.objective for result in ended if not result.failed and math.isfinite(result.objective)]
-    plan = ended[0].experiment.recipe.plan
-    best = f", best {plan.objective} {(min if plan.mode == 'min' else max)(good):.4g}" if good else ""
-    counts = {status: sum(result.status == status for result in ended) for status in ("diverged", "error")}
-    bad = "".join(f", {count} {status}" for status, count in counts.items() if count)
-    return f"{len(ended)} of {jobs}{best}{bad}"
 
 
 def leaderboard(results: Sequence[Result], most: int = 20) -> None:
@@ -202,6 +197,51 @@ def _seeds(out: Console, folded: Sequence[Fold], most: int) -> None:
     out.print(table)
     if len(folded) > most:
         out.print(f"... and {len(folded) - most} more")
+
+
+def search_begins(hunt: Search, before: int, sweep_dir: Path) -> str:
+    """What a search is about to do."""
+    options = hunt.options
+    over = ", ".join(one.key for one in hunt.space.ranges)
+    more = f", {before} done before in {options.storage}" if before else ""
+    how = f", one in {options.pruning} going on at each of {options.rungs} rungs" if options.pruning else ""
+    return (
+        f"search={options.name} over {over}: {options.trials} trials, {options.batch} at a time{how}, in "
+        f"{relative(sweep_dir)}{more}"
+    )
+
+
+def search_so_far(hunt: Search, trials: Sequence[Trial]) -> str:
+    """How far a search is, and the best of it."""
+    ended = sum(trial.status is not None for trial in trials)
+    front, objectives = best(trials), hunt.probe.objectives
+    text = f"{ended} of {max(hunt.options.trials, ended)}"
+    if len(objectives) > 1:
+        return f"{text}, {len(front)} on the front"
+    if not front:
+        return text
+    value = number(objectives[0].sign * front[0].objectives[0], 4)
+    return f"{text}, best {objectives[0].metric} {value}: {hunt.name(front[0])}"
+
+
+def search_ends(hunt: Search, trials: Sequence[Trial], most: int = 20) -> None:
+    """The command of the best trial; of several objectives the trials that no other beats in all of them."""
+    out, front, objectives = console(), best(trials), hunt.probe.objectives
+    if not front:
+        out.print("No trial ran to its end with a finite objective.")
+    elif len(objectives) == 1:
+        out.print(f"the best again: {command(hunt.space.overrides(front[0].drawn))}", markup=False)
+    else:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        table.add_column("Pareto front", min_width=16, overflow="fold")
+        for one in objectives:
+            table.add_column(f"{one.metric} ({one.mode})", justify="right", no_wrap=True)
+        for trial in front[:most]:
+            pairs = zip(objectives, trial.objectives, strict=True)
+            table.add_row(Text(hunt.name(trial)), *(number(one.sign * value, 4) for one, value in pairs))
+        out.print(table)
+        if len(front) > most:
+            out.print(f"... and {len(front) - most} more")
 
 
 def number(value: float | None, digits: int = 6) -> str:

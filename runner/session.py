@@ -5,22 +5,26 @@ run.
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import cluster, executor, screen, sweep
+from runner import cluster, executor, findings, live, model, screen, sweep
 from runner.configuration import Composer
 from runner.executor import Crew, CrewError, Plan
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
 from runner.journal import JournalError
+from runner.leaderboard import ranked
 from runner.processes import Processes
 from runner.record import Record, Result
 from runner.resume import reopened
 from runner.schema import ConfigError
+from runner.search import Search
+from runner.space import space_of
 from runner.sweep import Job, Stop
-from runner.tracking import Tracker, links, ui_command, warning
+from runner.tracking import Tracker, links, ui_command, warning, write_comparison
+from runner.train import Prune
 
 INTERRUPTED = 130
 
@@ -33,11 +37,13 @@ class Session:
         self.stop = Stop()
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
-        self.sweep: str | None = None
+        self.sweep: str | None = None  # its id
+        self.sweep_dir = Path()
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
         self.crew: Crew | None = None  # workers of a cluster, where the door has found one
+        self.search: Search | None = None  # as the door has checked it
         self._checked: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:
@@ -63,18 +69,40 @@ class Session:
             return experiments
         raise ConfigError(_in_jobs(problem, where, len(jobs)) for problem, where in found.items())
 
-    def run(self, jobs: Sequence[Job], how: Plan | None = None) -> list[Result]:
+    def prepare_search(self, overrides: Sequence[str]) -> Search:
+        """The search of these overrides. Raises ConfigError with all that is wrong with it and with its trials."""
+        try:
+            space = space_of(self.composer, overrides)
+        except ConfigError as error:
+            raise ConfigError([*error.problems, *self._problems([error.good])]) from error
+        trials = self._problems(space.probes())
+        own = self._problems([space.itself()])
+        own = [problem for problem in own if not any(other.startswith(problem) for other in trials)]
+        if own or trials:
+            raise ConfigError([*own, *trials])
+        return Search.checked(space, self.experiment(space.itself()), self.check(space.probes()))
+
+    def _problems(self, jobs: Sequence[Sequence[str]]) -> list[str]:
+        try:
+            self.check(jobs)
+        except ConfigError as error:
+            return error.problems
+        return []
+
+    def run(
+        self, jobs: Sequence[Job], how: Plan | None = None, prune: Callable[[Experiment], Prune] | None = None
+    ) -> list[Result]:
         """Train and record the jobs, with the tracking process beside and a progress line above.
 
-        Others train them where the plan says so.
+        Others train them where the plan says so; members are pruned in this process only, where they are seen.
         """
         self.start_tracking(jobs[0].experiment)
         plan = jobs[0].experiment.recipe.plan
         wanted = jobs[0].experiment.progress
-        with screen.live(len(jobs), plan.iterations, wanted) as progress, _recording():
+        with live.training(len(jobs), plan.iterations, wanted) as progress, _recording():
             fail_fast = jobs[0].experiment.sweep.fail_fast
-            if how is None or how.backend == "serial":
-                results = sweep.run(jobs, self._began, progress, self.stop, fail_fast)
+            if how is None or how.backend == "serial" or prune is not None:
+                results = sweep.run(jobs, self._began, progress, self.stop, fail_fast, prune)
             else:
                 crew = self._hired(how)
                 results = executor.run(jobs, how.stacks, crew, self._began, progress, self.stop, fail_fast)
@@ -98,6 +126,22 @@ class Session:
             return self.crew or cluster.start(plan.workers)
         return Processes(plan.workers)
 
+    def diagnose(self, results: Sequence[Result]) -> None:
+        """Say why those that failed did, and put it into their records."""
+        if self.stop.asked:
+            return
+        told = findings.diagnose(results, self.composer, self.follow)
+        screen.findings(told, len(results))
+        for failed, cure in findings.cured(told, self.composer, self._made):
+            self.follow(failed.directory)
+            screen.cure(failed, cure)
+
+    def _made(self, experiment: Experiment, directory: Path, tags: dict[str, str]) -> Result:
+        """A run of a cure, beside the results of the command: it has no part in the exit code."""
+        with _recording():
+            (result,) = sweep.run([Job(experiment, directory, f"cure of {directory.parent.name}", tags)], self._began)
+        return result
+
     def start_tracking(self, experiment: Experiment) -> None:
         """Start the tracking process, once a session, where the configuration wants one."""
         tracking = experiment.tracking
@@ -113,13 +157,18 @@ class Session:
         step = checkpoint.state.step if checkpoint else 0
         screen.introduce(experiment)
         screen.console().print(f"resumed at step {step}")
-        with screen.live(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
+        with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
             sweep.resume(record, checkpoint, progress, self.stop)
         return record.result
 
     def _began(self, record: Record) -> None:
         self.index.add(record.experiment.key(), record.directory)
         self.follow(record.directory)
+
+    def hand_on(self, results: Sequence[Result], best: Result) -> None:
+        """Write the models of these runs, which have ended, and have them brought into MLflow."""
+        for directory in model.hand_on(results, best):
+            self.follow(directory)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""
@@ -141,7 +190,7 @@ class Session:
 
     def _wait(self, uri: str) -> None:
         assert self.tracker is not None
-        with screen.waiting(len(self.results)) as progress:
+        with live.waiting() as progress:
             tracked = self.tracker.wait(progress)
         problem = warning(tracked, uri)
         if problem:
@@ -151,8 +200,13 @@ class Session:
             experiment_id, run_id = whole[0].experiment_id, whole[0].run_id
             assert experiment_id is not None
             link = links(uri, experiment_id, None if self.sweep else run_id, self.sweep)
-            command = ui_command(uri)
-            screen.console().print(f"{command}   then open {link}" if command else f"MLflow: {link}")
+            command, out = ui_command(uri), screen.console()
+            ids = {run.directory: run.run_id for run in whole if run.run_id}
+            best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
+            if self.sweep and len(best_first) > 1:
+                page = write_comparison(self.sweep_dir, uri, experiment_id, best_first)
+                out.print(f"parallel coordinates of them: {screen.relative(page)}")
+            out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
 
 
 def current() -> Session:

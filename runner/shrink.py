@@ -31,8 +31,11 @@ class Basis(NamedTuple):
 
 def applies(recipe: Recipe) -> bool:
     """Whether shrinking changes nothing and pays: fewer rows than features, an optimizer that any axes will do for."""
+    if recipe.source is not None or recipe.own is not None:
+        return False
     fewer = coordinates(recipe) < recipe.widths[0]
-    return recipe.plan.shrink and fewer and recipe.optimizer(**recipe.optimizer_arguments).rotates
+    rotates = recipe.fault.rotates and recipe.optimizer(**recipe.optimizer_arguments).rotates
+    return recipe.plan.shrink and fewer and rotates
 
 
 def coordinates(recipe: Recipe) -> int:

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner import bulk, journal
+from runner import bulk, journal, registry
 from runner.batches import DIRECTORY, HOST, PID, UID, Batch, batches, dataset_of, name_of
 from runner.tracking import State, public, replace_file, resolve, sqlite_path
 
@@ -376,7 +376,7 @@ class Store:
             state.run_id = run_id
             self._known.add(run_id)
             self._log_artifacts(task, batch)
-            state.offset, state.done = batch.offset, batch.ended is not None
+            state.offset, state.done = batch.offset, batch.done
 
     def _log(self, task: Task, batch: Batch) -> None:
         """One batch: at most one call each to create, log, and end the run, and one per artifact."""
@@ -406,7 +406,7 @@ class Store:
         self._log_artifacts(task, batch)
         if batch.ended:
             self.client.set_terminated(state.run_id, *batch.ended)
-        state.offset, state.done = batch.offset, batch.ended is not None
+        state.offset, state.done = batch.offset, batch.done
 
     def _log_artifacts(self, task: Task, batch: Batch) -> None:
         """Upload the files and folders; one that is gone or lies outside the directory is noted."""
@@ -415,6 +415,8 @@ class Store:
             source = directory / path
             if not source.exists() or not source.resolve().is_relative_to(directory.resolve()):
                 task.state.notes.append(f"no artifact {path}")
+            elif (source / "MLmodel").is_file():
+                registry.log_model(self.client, source, run_id, task.state.experiment_id)
             elif source.is_dir():
                 self.client.log_artifacts(run_id, str(source), folder or None)
             else:

@@ -18,9 +18,9 @@ import numpy as np
 
 from runner import cost, shrink
 from runner.experiment import Experiment
+from runner.own.network import NetworkError, NetworkProblem
 from runner.record import Record, Result
-from runner.stack import Stack
-from runner.train import Checkpoint, End, Event, Rows, train
+from runner.train import Checkpoint, End, Event, Prune, Rows, stack_of, train
 
 # Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
 # (measured: benchmarks/RESULTS.md, stack size).
@@ -72,12 +72,14 @@ def run(
     progress: Callable[[Record], None] = lambda record: None,
     stop: Stop | None = None,
     fail_fast: bool = False,
+    prune: Callable[[Experiment], Prune] | None = None,
 ) -> list[Result]:
     """Train and record every job; returns the results, in the order of the jobs, of those that were begun.
 
     `began` is told of each run as its journal exists, `progress` of each row and each end. One job that fails does not
     stop the others: its traceback stands in its own record; with `fail_fast` it does, and those running end as
-    interrupted. After an interrupt the jobs not yet begun are left alone.
+    interrupted. After an interrupt the jobs not yet begun are left alone. `prune` gives, for each stack by one of its
+    experiments, what says which of its members end early.
     """
     stop = stop or Stop()
     records: dict[int, Record] = {}
@@ -89,7 +91,8 @@ def run(
                 job = jobs[number]
                 records[number] = Record.create(job.experiment, job.directory, job.name, job.tags)
                 began(records[number])
-            _train([records[number] for number in numbers], progress, stop, fail_fast=fail_fast)
+            hook = prune(jobs[numbers[0]].experiment) if prune else None
+            _train([records[number] for number in numbers], progress, stop, fail_fast=fail_fast, prune=hook)
             if fail_fast and any(records[number].result.failed for number in numbers):
                 break
     return [records[number].result for number in sorted(records)]
@@ -126,6 +129,8 @@ def stacks(experiments: Sequence[Experiment], workers: int = 1) -> list[list[int
 def stack_size(experiment: Experiment) -> int:
     """How many members of this kind to train at once: one where a single one fills what a stack may."""
     recipe = experiment.recipe
+    if recipe.own is not None:
+        return 1  # its code knows of one network
     features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
     widths = (features, *recipe.widths[1:])
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
@@ -137,7 +142,7 @@ def stack_size(experiment: Experiment) -> int:
 
 def estimate(experiments: Sequence[Experiment]) -> float:
     """The seconds that training these as one stack may take: a few steps of it, timed, and all the others alike."""
-    stack = Stack.start([experiment.recipe for experiment in experiments])
+    stack = stack_of(experiments[0].recipe).start([experiment.recipe for experiment in experiments])
     steps = min(TIMED_STEPS, stack.plan.iterations)
     with np.errstate(all="ignore"):
         stack.advance(stack.gradient())  # the first is slower
@@ -153,6 +158,7 @@ def _train(
     stop: Stop,
     checkpoint: Checkpoint | None = None,
     fail_fast: bool = False,
+    prune: Prune | None = None,
 ) -> None:
     """Train one stack. What goes wrong in a stack of several is found by training each member alone."""
 
@@ -160,10 +166,11 @@ def _train(
         return stop.asked or (fail_fast and any(record.result.failed for record in records))
 
     try:
-        for event in train([record.experiment.recipe for record in records], should_stop, checkpoint):
+        for event in train([record.experiment.recipe for record in records], should_stop, checkpoint, prune):
             write(event, records, progress)
-    except Exception:
-        error = traceback.format_exc()
+    except Exception as raised:
+        theirs = isinstance(raised, NetworkError | NetworkProblem)  # then the message holds their own traceback
+        error = str(raised) if theirs else traceback.format_exc()
         running = [record for record in records if record.result.status is None]
         if len(records) > 1:
             for record in running:

@@ -3,19 +3,18 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runner import journal, sweep
+from runner import journal, model, model_code, sweep
 from runner.experiment import Experiment, compose
-from runner.nn import activations
-from runner.nn.losses import OUTPUTS
 from runner.nn.types import Array, layers_of
+from runner.own.network import arrays_of
+from runner.own.stack import answers
 from runner.record import SUMMARY, WEIGHTS, network_of, run_name
-from runner.schema import options
 from runner.tracking import default_store
 from runner.train import Checkpoint, End, Rows, train
 
@@ -26,7 +25,8 @@ class Trace:
 
     `steps` (T,) and, by metric, `trace["train/cost"]` (T,): NaN where a row has no such value. `status`, `nonfinite`
     (the first non-finite value or None) and `summary` as in summary.json. `weights` are the final (W, b) of each
-    layer, W (fan_in, fan_out). `directory` is None for a run that was not recorded.
+    layer, W (fan_in, fan_out); those of a network of the user's own are `own`, arrays by their names. `directory` is
+    None for a run that was not recorded.
     """
 
     steps: np.ndarray
@@ -38,33 +38,33 @@ class Trace:
     scaling: tuple[Array, Array] | None = None
     directory: Path | None = None
     summary: Mapping[str, Any] | None = None
+    own: Mapping[str, Array] = field(default_factory=dict)
 
     def __getitem__(self, metric: str) -> Array:
         return self.values[metric]
 
     def outputs(self, X: Array) -> Array:
         """What the network answers to the rows of `X` (n, d), in the units of the data file: A (n, outputs)."""
-        A = np.asarray(X, dtype=self.weights[0][0].dtype)
-        if A.ndim != 2 or A.shape[1] != len(self.weights[0][0]):
-            raise ValueError(f"X must be (n, {len(self.weights[0][0])}). Got {A.shape}.")
-        if self.scaling is not None:
-            shift, scale = self.scaling
-            A = ((X - shift) / scale).astype(A.dtype)
-        hidden = options(activations, "Activation")[self.network["activation"]]().value
-        for W, b in self.weights[:-1]:
-            A = hidden(A @ W + b)
-        W, b = self.weights[-1]
-        return OUTPUTS[self.network["output"]].value(A @ W + b)
+        if self.own:
+            return answers(self.network, self.own, X, self.scaling)
+        return self._network().outputs(X)
+
+    def answers(self, A: Array) -> np.ndarray:
+        """What the outputs `A` (n, outputs) mean: the class of each row as the data names it, or the number: (n,)."""
+        classes = self.network["classes"]
+        if self.own and classes is not None and A.shape[1] == 1 and not self.network["labels"]:
+            return np.asarray(classes)[A[:, 0].astype(int)]  # it answers with the number of the class
+        return self._network().answers(A)
 
     def predict(self, X: Array) -> np.ndarray:
         """The class of each row of `X` (n, d), as the data names it, or the predicted number: (n,)."""
-        A, classes = self.outputs(X), self.network["classes"]
-        if classes is None:
-            return A[:, 0]
-        if A.shape[1] > 1:
-            return np.asarray(classes)[A.argmax(axis=1)]
-        labels = np.asarray(self.network["labels"], dtype=float)
-        return np.asarray(classes)[np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])]
+        return self.answers(self.outputs(X))
+
+    def _network(self) -> model_code.Network:
+        said = self.network
+        return model_code.Network(
+            self.weights, said["activation"], said["output"], said["classes"], said["labels"], self.scaling
+        )
 
 
 def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Trace:
@@ -79,7 +79,8 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
     """
     experiment = compose(overrides)
     if directory is not None:
-        sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        results = sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
+        model.hand_on(results, results[0])
         return load(directory)
     return traced(experiment)
 
@@ -97,8 +98,10 @@ def traced(experiment: Experiment) -> Trace:
                 pass
     steps, columns = _columns(rows)
     nonfinite = end.nonfinite._asdict() if end.nonfinite else None
-    weights = _layers(end.theta, experiment.recipe.widths)
-    return Trace(steps, columns, end.status, nonfinite, weights, network_of(experiment), experiment.dataset.scaling)
+    source, scaling = experiment.recipe.own, experiment.dataset.scaling
+    own = arrays_of(end.theta, source.layout) if source else {}
+    weights = () if source else _layers(end.theta, experiment.recipe.widths)
+    return Trace(steps, columns, end.status, nonfinite, weights, network_of(experiment), scaling, own=own)
 
 
 def load(run: str | Path) -> Trace:
@@ -119,14 +122,18 @@ def load(run: str | Path) -> Trace:
         raise FileNotFoundError(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
     summary = json.loads((directory / SUMMARY).read_text())
     weights: tuple[tuple[Array, Array], ...] = ()
+    own: dict[str, Array] = {}
     scaling = None
     if (directory / WEIGHTS).exists():
-        with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
-            depth = sum(name.startswith("W") for name in arrays)
-            weights = tuple((arrays[f"W{layer}"], arrays[f"b{layer}"]) for layer in range(1, depth + 1))
-            scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
+        if theirs := summary["network"].get("own"):
+            with np.load(directory / WEIGHTS, allow_pickle=False) as arrays:
+                scaling = (arrays["shift"], arrays["scale"]) if "shift" in arrays else None
+                own = {name: arrays[name] for name, _ in theirs["layout"]}
+        else:
+            weights, scaling = model_code.arrays_of(directory / WEIGHTS)
     status, nonfinite = summary["status"], summary["first_nonfinite"]
-    return Trace(steps, values, status, nonfinite, weights, summary["network"], scaling, directory.absolute(), summary)
+    network, where = summary["network"], directory.absolute()
+    return Trace(steps, values, status, nonfinite, weights, network, scaling, where, summary, own)
 
 
 def _columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> tuple[np.ndarray, dict[str, Array]]:

@@ -27,6 +27,7 @@ from urllib.parse import quote
 STATE = "tracking.json"
 LEAVE = 2.0  # seconds given to a tracking process that has no more to do for this command
 DEFAULT = "sqlite:///mlflow.db"
+COMPARED = 200  # runs: of more, the UI's comparison is neither quick nor legible
 _FIELDS = ("store", "uid", "experiment_id", "run_id", "offset", "done")
 
 
@@ -161,10 +162,14 @@ class Tracker:
         self._say({**settings, "log": str(Path(log).absolute()) if log else None})
 
     def follow(self, directory: str | os.PathLike[str]) -> None:
-        """Have the journal in ``directory`` (made already) followed until it ends."""
+        """Have the journal in ``directory`` (made already) followed until it ends and nobody writes it any more.
+
+        A second time for a run that has ended: something is being added to it.
+        """
         path = str(Path(directory).absolute())
         with self._news:
-            self._runs.setdefault(path, {})
+            run = self._runs.setdefault(path, {})
+            run["asked"] = run.get("asked", 0) + 1
         self._say(path)
 
     def close(self) -> None:
@@ -215,14 +220,14 @@ class Tracker:
 
     def _settled(self) -> bool:
         with self._news:
-            return all(run.get("event") in ("done", "error") for run in self._runs.values())
+            return all(not run["asked"] and run.get("event") in ("done", "error") for run in self._runs.values())
 
     def _outcome(self, otherwise: str) -> list[Tracked]:
         with self._news:
             runs = {path: dict(run) for path, run in self._runs.items()}
         outcome = []
         for path, run in runs.items():
-            ok = run.get("event") == "done"
+            ok = run.get("event") == "done" and not run["asked"]
             error = run.get("message") or (None if ok else otherwise)
             outcome.append(Tracked(Path(path), run.get("run_id"), run.get("experiment_id"), ok, error))
         return outcome
@@ -245,7 +250,9 @@ class Tracker:
                 with contextlib.suppress(ValueError, AttributeError), self._news:
                     event = json.loads(line)
                     if (directory := event.pop("directory", None)) in self._runs:
-                        self._runs[directory].update(event)
+                        run = self._runs[directory]
+                        run["asked"] -= event["event"] == "follow"
+                        run.update(event)
             code = self._process.wait()
             errors.seek(0)
             words = errors.read().strip().splitlines()
@@ -272,14 +279,23 @@ def warning(tracked: Sequence[Tracked], store_uri: str) -> str | None:
 def links(store_uri: str, experiment_id: str, run_id: str | None = None, sweep: str | None = None) -> str:
     """The address in MLflow's UI of a run, or of a sweep's runs side by side in the charts, or else of the
     experiment. Local stores are shown by ``mlflow ui`` at its default address (see `ui_command`)."""
-    host = public(store_uri).rstrip("/") if _is_server(store_uri) else "http://127.0.0.1:5000"
-    page = f"{host}/#/experiments/{experiment_id}"
+    page = f"{_host(store_uri)}/#/experiments/{experiment_id}"
     if run_id is not None:
         return f"{page}/runs/{run_id}"
     if sweep is None:
         return page
-    query = quote(f"tags.sweep='{sweep}'", safe="")
+    query = quote(f"tags.sweeps LIKE '%{sweep}%'", safe="")
     return f"{page}/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter={query}"
+
+
+def write_comparison(directory: Path, store_uri: str, experiment_id: str, run_ids: Sequence[str]) -> Path:
+    """A page in ``directory`` that leads to the UI's comparison of these runs (of many the first `COMPARED`):
+    parallel coordinates, scatter and contour plots. The address has every run's id in it, too long to be shown."""
+    runs, experiments = (quote(json.dumps(ids)) for ids in (list(run_ids[:COMPARED]), [experiment_id]))
+    address = f"{_host(store_uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
+    path = directory / "compare.html"
+    replace_file(path, f'<!doctype html>\n<meta http-equiv="refresh" content="0; url={address}">\n')
+    return path
 
 
 def ui_command(store_uri: str) -> str | None:
@@ -323,6 +339,10 @@ def replace_file(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text)
     os.replace(fresh, path)
+
+
+def _host(store_uri: str) -> str:
+    return public(store_uri).rstrip("/") if _is_server(store_uri) else "http://127.0.0.1:5000"
 
 
 def _is_server(store_uri: str) -> bool:

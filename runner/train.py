@@ -14,6 +14,7 @@ import numpy as np
 from runner import threads
 from runner.nn.types import Array
 from runner.nonfinite import NonFinite, first_nonfinite
+from runner.own.stack import OwnStack
 from runner.recipe import Recipe
 from runner.stack import Snapshot, Stack, select
 
@@ -51,19 +52,23 @@ class End(NamedTuple):
 
 
 Event = Rows | Checkpoint | End
+# (step, objective (k,), the less the better) -> which of these members stop here (k,)
+Prune = Callable[[int, Array], np.ndarray]
 
 
 def train(
     recipes: Sequence[Recipe],
     should_stop: Callable[[], bool] = lambda: False,
     resume: Checkpoint | None = None,
+    prune: Prune | None = None,
 ) -> Iterator[Event]:
     """Train K networks as one stack.
 
     `recipes`: one a member; what a stack shares (see runner.stack) must be equal. `should_stop` is asked at every step;
     when it says yes, the members still running leave a checkpoint and end as interrupted. `resume` is where to go on
     from, its members numbered 0 .. K - 1 as the recipes are: its own row and all that follow are those of a run that
-    was never stopped.
+    was never stopped. `prune` is asked at every row but the last two which members end there as pruned; the others do
+    not notice.
 
     >>> from runner import experiment
     >>> recipe = experiment.compose(["dataset=xor", "training.iterations=2"]).recipe
@@ -71,15 +76,40 @@ def train(
     ['Rows', 'Rows', 'Rows', 'End']
     """
     with threads.limited(recipes[0]), np.errstate(all="ignore"):  # overflow is a result, and first_nonfinite says where
-        yield from _Loop(recipes, should_stop, resume).run()
+        yield from _Loop(recipes, should_stop, resume, prune).run()
+
+
+def stack_of(recipe: Recipe) -> type[Stack] | type[OwnStack]:
+    """What trains a recipe: our network, or one of the user's own."""
+    return Stack if recipe.own is None else OwnStack
+
+
+def again(stack: Stack | OwnStack, recipes: Sequence[Recipe], state: Snapshot) -> Stack | OwnStack:
+    """Some members of a stack in an earlier `state`, with the same data."""
+    if isinstance(stack, OwnStack):
+        return OwnStack(recipes, state, stack.prepared)
+    return Stack(recipes, state, stack.prepared)
+
+
+def first_bad(stack: Stack | OwnStack) -> NonFinite | None:
+    """Where a stack of one member first left the numbers, or None."""
+    return stack.first_nonfinite() if isinstance(stack, OwnStack) else first_nonfinite(stack)
 
 
 class _Loop:
     """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
 
-    def __init__(self, recipes: Sequence[Recipe], should_stop: Callable[[], bool], resume: Checkpoint | None):
-        self.stack = Stack(recipes, select(resume.state, np.arange(len(recipes)))) if resume else Stack.start(recipes)
+    def __init__(
+        self,
+        recipes: Sequence[Recipe],
+        should_stop: Callable[[], bool],
+        resume: Checkpoint | None,
+        prune: Prune | None,
+    ):
+        kind = stack_of(recipes[0])
+        self.stack = kind(recipes, select(resume.state, np.arange(len(recipes)))) if resume else kind.start(recipes)
         self.recipes, self.should_stop, self.plan, self.running = recipes, should_stop, self.stack.plan, True
+        self.prune = prune
         self.last_row = self.stack.snapshot()
         self.nonfinite: dict[int, NonFinite] = dict(resume.nonfinite) if resume else {}
         K = len(recipes)
@@ -139,6 +169,9 @@ class _Loop:
         yield Rows(step, members, values | self.stack.update_ratios(change, measured.weight_norms))
         if self.plan.patience is not None:
             yield from self.stop_the_patient(step, values, self.plan.patience)
+        if self.prune is not None and self.running and self.stack.step < self.plan.iterations:
+            value = self.objective(values)[np.isin(members, self.stack.members)]
+            yield from self.leave(np.flatnonzero(self.prune(step, value)), "pruned")
 
     def look(self, cost: Array) -> Iterator[Event]:
         """Post-mortems where a cost (K,) or a weight is not finite; members whose weights are not end here."""
@@ -157,12 +190,12 @@ class _Loop:
     def post_mortem(self, member: int) -> Iterator[Event]:
         """Replay one member from the last row: name its first bad value, log the steps around it, and its end."""
         position = np.flatnonzero(self.last_row.members == member)
-        replay = Stack([self.recipes[member]], select(self.last_row, position), self.stack.prepared)
+        replay = again(self.stack, [self.recipes[member]], select(self.last_row, position))
         start, until, before = replay.step, self.stack.step, None
         while True:
             dead = not np.isfinite(replay.theta).all()
             row = Rows(replay.step, np.array([member]), replay.measure().values)
-            found = None if member in self.nonfinite else first_nonfinite(replay)
+            found = None if member in self.nonfinite else first_bad(replay)
             if found:
                 self.nonfinite[member] = found
                 if before is not None and before.step > start:
@@ -179,23 +212,29 @@ class _Loop:
 
     def stop_the_patient(self, step: int, values: dict[str, Array], patience: int) -> Iterator[Event]:
         """Early stopping: a member whose objective has not improved for `patience` iterations has finished."""
-        value = values[self.plan.objective] * (1 if self.plan.mode == "min" else -1)
-        members = self.stack.members
+        value, members = self.objective(values), self.stack.members
         better = value < self.best[members]
         self.best[members] = np.where(better, value, self.best[members])
         self.best_step[members] = np.where(better, step, self.best_step[members])
-        tired = np.flatnonzero(step - self.best_step[members] >= patience)
-        if len(tired):
+        yield from self.leave(np.flatnonzero(step - self.best_step[members] >= patience), "finished")
+
+    def leave(self, positions: np.ndarray, status: Status) -> Iterator[Event]:
+        """The members at `positions` stop before their last iteration, each with a row of its final weights."""
+        if len(positions):
             # One that has just left the numbers goes on to the next row, where its post-mortem is held.
-            cost = self.stack.select(tired).measure().values["train/cost"]
-            known = np.isin(members[tired], list(self.nonfinite))
-            well = np.isfinite(self.stack.theta[tired]).all(axis=1) & (np.isfinite(cost) | known)
-            tired = tired[well]
-        if len(tired):
+            cost = self.stack.select(positions).measure().values["train/cost"]
+            known = np.isin(self.stack.members[positions], list(self.nonfinite))
+            well = np.isfinite(self.stack.theta[positions]).all(axis=1) & (np.isfinite(cost) | known)
+            positions = positions[well]
+        if len(positions):
             # The update after this row has been made: the final weights get their row too.
-            final = self.stack.select(tired)
+            final = self.stack.select(positions)
             yield Rows(final.step, final.members, final.measure().values)
-            yield from self.end(tired, "finished")
+            yield from self.end(positions, status)
+
+    def objective(self, values: dict[str, Array]) -> Array:
+        """What is ranked by (k,), the less the better."""
+        return values[self.plan.objective] * (1 if self.plan.mode == "min" else -1)
 
     def end(self, positions: np.ndarray, status: Status) -> Iterator[End]:
         """The members at `positions` stop here; one whose cost was ever non-finite has diverged."""

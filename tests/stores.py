@@ -78,12 +78,15 @@ def runs(store: Store) -> dict[str, Any]:
 
 
 def whole(store: Store, directory: Path, status: str) -> None:
-    """Assert that all of a journal is in the store, once, its artifacts too, and ended with ``status``."""
+    """Assert that all of a journal is in the store, once, its artifacts and model too, and ended with ``status``."""
     run = runs(store)[journal.first(directory)["uid"]]
     assert stored(store, run.info.run_id) == said(directory)
     assert run.info.status == status
     kept = {record["path"] for record, _ in journal.read(directory) if record["kind"] == "artifact"}
-    assert {artifact.path for artifact in store.client.list_artifacts(run.info.run_id)} == kept
+    assert {artifact.path for artifact in store.client.list_artifacts(run.info.run_id)} == kept - {"model"}
+    models = store.client.search_logged_models([run.info.experiment_id])
+    mine = [model.status.name for model in models if model.source_run_id == run.info.run_id]
+    assert mine == ["READY"] * ("model" in kept)
 
 
 def dump(database: Path) -> dict[str, list[tuple]]:

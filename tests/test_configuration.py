@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from runner.configuration import Composer
+from runner.configuration import Composer, quoted
 from runner.schema import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -172,3 +172,15 @@ def test_a_sweep_is_expanded_in_hydras_grammar_and_order(composer: Composer) -> 
 def test_a_sweep_that_is_none_is_refused(composer: Composer, text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         composer.expand([text])
+
+
+@pytest.mark.parametrize("value", ["Größe", "My data (1).csv", "a=b/x.csv", "it's (1)"])
+def test_a_name_that_hydras_grammar_does_not_know_needs_no_quotes(value: str) -> None:
+    (override,) = [quoted(f"dataset.target={value}")]
+    composed = Composer().compose(["dataset=csv", "dataset.path=x", override])
+    assert composed.config.dataset.target == value
+
+
+@pytest.mark.parametrize("text", ["dataset.target=label", "seed=range(", "dataset.target=[a", "optimizer.lr=(1"])
+def test_what_parses_and_what_is_no_name_is_left_as_it_is(text: str) -> None:
+    assert quoted(text) == text

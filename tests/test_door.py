@@ -102,6 +102,16 @@ def test_a_mistake_in_one_job_of_a_sweep_stops_it_before_the_first(tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_bad_value_in_one_job_of_two_hundred_is_refused_and_that_job_is_named(tmp_path: Path) -> None:
+    rates = [f"{0.001 * (number + 1):.3f}" for number in range(200)]
+    rates[150] = "fast"
+    done = command(tmp_path, "-m", "dataset=xor", f"optimizer.lr={','.join(rates)}", "tracking=none")
+    assert done.returncode == 2
+    assert "optimizer.lr of adam must be a number in (0, inf). Got 'fast'." in done.stderr
+    assert "(in 1 of 200 jobs, the first: dataset=xor optimizer.lr=fast tracking=none)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_runs_every_job_in_a_directory_of_its_own(tmp_path: Path) -> None:
     done = command(tmp_path, "-m", "dataset=xor", "init=normal,he_normal", "seed=range(3)", "tracking=none")
     assert done.returncode == 0, done.stderr
@@ -173,10 +183,34 @@ def test_ctrl_c_keeps_the_rows_and_exits_130(tmp_path: Path) -> None:
     assert "interrupted after" in out
     assert summary(tmp_path)["status"] == "interrupted"
     (directory,) = tmp_path.glob("outputs/*/*")
-    records = [record for record, _ in journal.read(directory)]
-    assert records[-1]["kind"] == "end"
-    assert records[-1]["status"] == "interrupted"
+    end = journal.ending(directory)
+    assert end is not None
+    assert end["status"] == "interrupted"
     assert len(_rows(tmp_path)) >= 1
+
+
+def test_ctrl_c_in_a_sweep_keeps_what_is_done_and_begins_no_more(tmp_path: Path) -> None:
+    short, long = "training.iterations=20", "training.iterations=20,100000000"
+    sweep = ("-m", "dataset=xor", "training.log_every=10", "seed=1,2", "tracking=none")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runner", *sweep, long],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("multirun/*/*/*/journal.jsonl"))) < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    ended = [journal.status(path.parent) for path in sorted(tmp_path.glob("multirun/*/*/[0-3]/journal.jsonl"))]
+    assert sorted(ended) == ["finished", "finished", "interrupted", "interrupted"]
+    again = command(tmp_path, *sweep, short)
+    assert again.returncode == 0
+    assert "2 of 2 done before and skipped" in again.stdout
 
 
 def _rows(folder: Path) -> list[dict]:

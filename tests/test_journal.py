@@ -171,6 +171,49 @@ def test_nothing_follows_the_end_or_the_close(tmp_path):
         resumed.row(0, {})
 
 
+def test_what_was_made_of_a_run_follows_its_end(tmp_path):
+    with create(tmp_path) as writer:
+        writer.row(0, {"a": 1.0})
+        writer.end("finished", {"best/a": 1.0})
+        end = journal.last(tmp_path)
+        writer.tags({"at": "once"})
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"kind":"artifact","path":"torn')  # whoever drew pictures was killed
+    with Journal.supplement(tmp_path) as writer:
+        assert journal.writing(tmp_path)
+        writer.artifact("cost.png", "plots")
+        writer.finding({"symptom": "flat"})
+        for refused in (lambda: writer.row(1, {"a": 2.0}), lambda: writer.end("error")):
+            with pytest.raises(JournalError, match="ended"):
+                refused()
+        assert journal.status(tmp_path) == "finished"
+    assert [record["kind"] for record in records(tmp_path)] == ["start", "row", "end", "tags", "artifact", "finding"]
+    assert journal.ending(tmp_path) == end
+    with Journal.reopen(tmp_path) as writer:
+        assert journal.ending(tmp_path) is None
+        assert journal.status(tmp_path) == "running"
+        writer.row(1, {"a": 2.0})
+    assert journal.status(tmp_path) == "killed"
+
+
+def test_a_run_without_an_end_is_not_supplemented(tmp_path):
+    create(tmp_path).close()
+    with pytest.raises(JournalError, match="has no end"):
+        Journal.supplement(tmp_path)
+    assert not journal.writing(tmp_path)
+    with Journal.reopen(tmp_path), pytest.raises(JournalError, match="another process"):
+        Journal.supplement(tmp_path)
+
+
+@pytest.mark.parametrize("late", [0, 1, 500])
+def test_the_end_is_found_however_much_follows_it(tmp_path, late):
+    with create(tmp_path) as writer:
+        writer.end("diverged")
+        for number in range(late):
+            writer.tags({"note": "x" * 1000 + str(number)})
+    assert journal.status(tmp_path) == "diverged"
+
+
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError("lr is odd"), "error"), (KeyboardInterrupt(), "interrupted")]
 )

@@ -101,11 +101,13 @@ def shared_parts(rng: np.random.Generator) -> Recipe:
     if rng.random() < 0.3:
         sets["test"] = Data(X[::-1].copy(), Y[::-1].astype(dtype), y[::-1].copy())
     schedule = one_of(list(SCHEDULES))
-    harmless = [name for name in FAULTS if output in PROBABILITIES or FAULTS[name]().dA is None]
+    activation = one_of(list(ACTIVATIONS))
+    meets = faults.Meets((d, *hidden, outputs), activation, output, loss)
+    possible = [name for name in FAULTS if FAULTS[name]().impossible(meets) is None]
     return Recipe(
         sets=sets,
         widths=(d, *hidden, outputs),
-        activation=ACTIVATIONS[one_of(list(ACTIVATIONS))](),
+        activation=ACTIVATIONS[activation](),
         head=LOSSES[loss](output),
         score=lambda A, data: scores.share_right(scores.most_probable(A), data.y),
         optimizer=OPTIMIZERS[one_of(list(OPTIMIZERS))],
@@ -120,7 +122,7 @@ def shared_parts(rng: np.random.Generator) -> Recipe:
             mode=one_of(["min", "max"]),
         ),
         initializer=initializers.zeros(),
-        fault=FAULTS[one_of(["none"] * 4 + harmless)](),
+        fault=FAULTS[one_of(["none"] * len(possible) + possible)](),
         dtype=dtype,
     )
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stores import new_store
 
 from runner import journal, load, sweep
 from runner.configuration import Composer
@@ -20,6 +22,7 @@ from runner.index import Index
 from runner.leaderboard import fold, ranked
 from runner.nn.losses import Head
 from runner.record import Record, Result
+from runner.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -163,7 +166,7 @@ def test_the_index_knows_what_came_to_a_deterministic_end(composer: Composer, tm
 
 def command(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "runner", "-m", *arguments, "tracking=none"],
+        [sys.executable, "-m", "runner", "-m", "tracking=none", *arguments],  # the last of two counts
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100"},
         capture_output=True,
@@ -193,6 +196,21 @@ def test_what_is_done_is_skipped_and_shown(tmp_path: Path) -> None:
     assert "2 runs in multirun" in more.stdout
     forced = command(tmp_path, *SWEEP, "sweep.skip_done=false")
     assert "8 runs in multirun" in forced.stdout
+
+
+def test_a_run_that_is_skipped_stands_in_both_sweeps(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    uri = new_store(tmp_path_factory, tmp_path)
+    for seeds in ("range(4)", "range(6)"):
+        made = command(tmp_path, *SWEEP[:1], f"seed={seeds}", SWEEP[3], "tracking=mlflow", f"tracking.uri={uri}")
+        assert made.returncode == 0, made.stderr
+    (sweep,) = re.findall(r"sweeps%20LIKE%20%27%25(\w+)%25%27", made.stdout)
+    client = Store(uri).client
+    found = client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+    own = [run for run in found if run.data.tags.get("sweep") == sweep]
+    shown = [run for run in found if sweep in run.data.tags.get("sweeps", "").split()]
+    assert (len(own), len(shown)) == (2, 6)
+    page = made.stdout.split("parallel coordinates of them: ")[1].split()[0]
+    assert all(run.info.run_id in (tmp_path / page).read_text() for run in shown)
 
 
 def test_jobs_asked_for_twice_run_once_and_are_shown_twice(tmp_path: Path) -> None:

@@ -96,6 +96,100 @@ def test_a_run_goes_on_in_the_store_where_it_was_left(uri, tmp_path, capsys):
     whole(Store(uri), directory, "FINISHED")
 
 
+def supplement(directory, *names):
+    """Files in the run's directory, added to it after its end, and a tag."""
+    with Journal.supplement(directory) as writer:
+        for name in names:
+            (directory / name).write_text(name)
+            writer.artifact(name)
+        writer.tags({"mlflow.note.content": "the **result**"})
+
+
+@pytest.mark.parametrize("by_tables", [True, False])
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_what_is_made_of_a_run_after_its_end_arrives_in_the_same_run(uri, tmp_path, status, by_tables):
+    store = Store(uri)
+    if not by_tables:
+        store.tables = None
+    directory, once = write(tmp_path / "late", status=status), write(tmp_path / "once", status=status)
+    store.push(directory, closing=True)
+    run_id = State.load(directory).run_id
+    (ended,) = (run for run in runs(store).values() if run.info.run_id == run_id)
+    supplement(directory, "cost.png")
+    supplement(once, "cost.png")
+    for _ in range(2):  # twice is once
+        for path in (directory, once):
+            store.push(path, closing=True)
+        assert State.load(directory).run_id == run_id
+        for path in (directory, once):
+            whole(store, path, {"finished": "FINISHED", "diverged": "FAILED"}[status])
+    run = store.client.get_run(run_id)
+    assert (run.info.end_time, run.data.tags["status"]) == (ended.info.end_time, status)
+    assert run.data.tags["mlflow.note.content"] == "the **result**"
+    before = dump(tmp_path / "mlflow.db")
+    State("sqlite:///elsewhere.db", "x", "1").save(directory)  # all of it once more
+    store.push(directory, closing=True)
+    assert dump(tmp_path / "mlflow.db") == before
+
+
+def test_sync_brings_what_was_added_and_says_so(uri, tmp_path, capsys):
+    directory = write(tmp_path / "outputs" / "run")
+    main(["outputs"])
+    supplement(directory, "cost.png")
+    capsys.readouterr()
+    assert main(["outputs"]) == 0
+    assert capsys.readouterr().out.startswith("changed  outputs/run  finished")
+    assert main(["outputs"]) == 0
+    assert "1 there already" in capsys.readouterr().out
+    whole(Store(uri), directory, "FINISHED")
+
+
+def test_the_tracking_process_waits_for_whoever_adds_to_an_ended_run(uri, tmp_path):
+    """It is followed a second time once something is being added; the first `done` is not taken for the second."""
+    directory = write(tmp_path / "run")
+    with Tracker.start(uri) as tracker:
+        tracker.follow(directory)
+        until(lambda: tracker.progress().done == 1)
+        with Journal.supplement(directory) as writer:
+            tracker.follow(directory)
+            (tracked,) = tracker.wait(timeout=1)
+            assert not tracked.ok
+            (directory / "cost.png").write_text("cost")
+            writer.artifact("cost.png")
+        (tracked,) = tracker.wait(timeout=60)
+    assert tracked == (directory, State.load(directory).run_id, tracked.experiment_id, True, None)
+    whole(Store(uri), directory, "FINISHED")
+
+
+def test_who_adds_to_an_ended_run_may_be_killed(uri, tmp_path):
+    directory = write(tmp_path / "run")
+    script = (
+        "import sys, time\n"
+        "from runner.journal import Journal\n"
+        f"writer = Journal.supplement({str(directory)!r})\n"
+        "writer.tags({'note': 'n'})\n"
+        "print('there', flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    adding = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        adding.stdout.readline()
+        with Tracker.start(uri) as tracker:
+            tracker.follow(directory)
+            until(lambda: State.load(directory) is not None and State.load(directory).done)
+            assert tracker.progress().done == 0
+            adding.kill()
+            adding.wait()
+            with (directory / journal.FILE).open("ab") as file:
+                file.write(b'{"kind":"artifact","pa')  # its last line was torn
+            (tracked,) = tracker.wait(timeout=60)
+    finally:
+        adding.kill()
+        adding.communicate()
+    assert tracked.ok
+    assert runs(Store(uri))[journal.first(directory)["uid"]].data.tags["note"] == "n"
+
+
 def test_a_directory_copied_to_another_machine_arrives_whole(uri, tmp_path, tmp_path_factory, monkeypatch, capsys):
     original = write(tmp_path / "outputs" / "run")
     main(["outputs"])

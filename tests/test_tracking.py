@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,13 +13,25 @@ import textwrap
 import time
 import warnings
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from runner import journal
 from runner.journal import Journal
 from runner.store import Store, TrackingError, replay
-from runner.tracking import Progress, State, Tracked, Tracker, links, public, resolve, ui_command, warning
+from runner.tracking import (
+    Progress,
+    State,
+    Tracked,
+    Tracker,
+    links,
+    public,
+    resolve,
+    ui_command,
+    warning,
+    write_comparison,
+)
 
 # mlflow and what it needs warn about each other; that is not ours to fail for
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -403,6 +416,15 @@ def test_eight_processes_on_a_fresh_store_are_all_recorded(tmp_path, start):
     assert not list(tmp_path.glob("mlflow.db.new*"))
 
 
+def test_the_page_of_a_comparison_leads_to_the_runs_best_first(tmp_path):
+    page = write_comparison(tmp_path, "http://box:80", "3", [f"r{number}" for number in range(300)])
+    (address,) = re.findall(r'url=(.*)"', page.read_text())
+    query = parse_qs(urlsplit(address.replace("/#/", "/")).query)
+    assert address.startswith("http://box:80/#/compare-runs?")
+    assert json.loads(query["runs"][0]) == [f"r{number}" for number in range(200)]
+    assert json.loads(query["experiments"][0]) == ["3"]
+
+
 def test_links_and_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     local, server = "sqlite:///mlflow.db", "http://me:secret@box:80/"
@@ -410,7 +432,7 @@ def test_links_and_names(tmp_path, monkeypatch):
     assert links(server, "3") == "http://me@box:80/#/experiments/3"
     assert links(local, "3", sweep="s1") == (
         "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning"
-        "&compareRunsMode=CHART&searchFilter=tags.sweep%3D%27s1%27"
+        "&compareRunsMode=CHART&searchFilter=tags.sweeps%20LIKE%20%27%25s1%25%27"
     )
     assert ui_command(local) == "mlflow ui --backend-store-uri sqlite:///mlflow.db"
     assert ui_command("sqlite:////data/m.db") == "mlflow ui --backend-store-uri sqlite:////data/m.db"

@@ -3,13 +3,29 @@
 To add one: one function here that returns an `Architecture`, and one yaml in conf/architecture.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 from runner.nn.types import Fraction, NonNegative, PositiveCount
 
 
+class Own(NamedTuple):
+    """A network of the user's own: where it is, how it wants rows and labels, who updates it, what it is made with."""
+
+    network: str
+    samples: Literal["rows", "columns"] = "rows"
+    labels: Literal["auto", "column", "one_hot", "index"] = "auto"
+    update: Literal["ours", "own"] = "ours"
+    hidden: tuple[int, ...] | None = None
+    arguments: Mapping[str, Any] = {}
+
+
 class Architecture(NamedTuple):
-    """`hidden` widths; the names of the hidden activation, the output function and the loss ("auto" fits the data)."""
+    """`hidden` widths; the names of the hidden activation, the output function and the loss ("auto" fits the data).
+
+    `own` is the user's network, where it is one: then nothing else here is the network's but `output`: how labels are
+    given to it.
+    """
 
     hidden: tuple[int, ...]
     activation: str
@@ -18,6 +34,7 @@ class Architecture(NamedTuple):
     epsilon: float
     l2: float
     dropout: float
+    own: Own | None = None
 
 
 def mlp(
@@ -40,3 +57,26 @@ def mlp(
     (4,)
     """
     return Architecture(tuple(hidden), activation, output, loss, epsilon, l2, dropout)
+
+
+def own(
+    network: str,
+    samples: Literal["rows", "columns"] = "rows",
+    labels: Literal["auto", "column", "one_hot", "index"] = "auto",
+    update: Literal["ours", "own"] = "ours",
+    hidden: list[PositiveCount] | None = None,
+    arguments: dict[str, Any] = {},  # noqa: B006 - never changed; a signature is a schema, and {} its default
+) -> Architecture:
+    """A network of your own: `network` is my_module:MyNet, or a module of functions (see docs/own-network.md).
+
+    `samples` says whether a sample is a row or a column of X and Y; `labels` what Y holds: a `column` of numbers,
+    `one_hot` vectors, or the `index` of the class; auto is a column of 0 and 1 for two classes, one_hot for more.
+    `update` is ours (the optimizer's) or the network's own step(lr). `hidden` and `arguments` reach its constructor.
+
+    >>> own(network="my_module:MyNet").own.samples
+    'rows'
+    """
+    output = {"column": "identity", "one_hot": "softmax"}.get(labels, "auto")
+    widths = None if hidden is None else tuple(hidden)
+    given = Own(network, samples, labels, update, widths, arguments)
+    return Architecture((), "identity", output, "auto", 0.0, 0.0, 0.0, given)

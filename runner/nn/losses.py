@@ -165,11 +165,15 @@ def constant_cost(loss: str, output: str, Y: Array) -> float:
     `Y` (n, outputs). Under cross-entropy it is H = -sum p log p in nats, p the share of each class;
     under the squared errors the variance of the targets (half of it for the half).
     """
+    return constant_cost_of(loss, output, Y.mean(axis=0), Y.var(axis=0))
+
+
+def constant_cost_of(loss: str, output: str, mean: Array, variance: Array) -> float:
+    """`constant_cost` of targets with this mean and variance (outputs,)."""
     if loss.startswith("cross_entropy"):
-        p = Y.mean(axis=0)
+        p = mean
         entropy = -float(np.sum(p * np.log(np.where(p > 0, p, 1))))
         if output == "sigmoid":
             entropy -= float(np.sum((1 - p) * np.log(np.where(p < 1, 1 - p, 1))))
         return entropy
-    variance = Y.var(axis=0)
     return float(variance.mean() if loss == "mean_squared_error" else variance.sum() / 2)

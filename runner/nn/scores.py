@@ -33,10 +33,14 @@ def share_right(predicted: np.ndarray, y: np.ndarray) -> Array:
     return np.add.reduce(predicted == y, axis=1, dtype=np.intp) / len(y)
 
 
-def r_squared(A: Array, Y: Array) -> Array:
+def r_squared(A: Array, Y: Array, variance: float | None = None) -> Array:
     """R² (K,) = 1 - sum (a - y)² / sum (y - mean y)²: 1 is perfect, 0 is as good as the mean, below is worse.
 
+    `variance`: that of all targets, where these are a part of them; then the mean of the parts' R², each weighted by
+    its rows, is that of the whole.
     NaN where the targets do not vary: there is nothing to explain.
     """
     unexplained = ((A - Y) ** 2).sum(axis=(1, 2))
+    if variance is not None:
+        return 1 - unexplained / (np.float64(variance) * Y.size)
     return 1 - unexplained / ((Y - Y.mean(axis=0)) ** 2).sum()

@@ -94,6 +94,8 @@ def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
         return None, " ".join(error.problems)
     if experiment.data_digest != said(run)["dataset"]["sha256"]:
         return None, f"the data of dataset={experiment.dataset.name} has changed since."
+    if experiment.dataset.stream is not None:
+        return None, "its rows are streamed (dataset.stream=true)."
     return experiment.dataset, ""
 
 

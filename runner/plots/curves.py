@@ -19,6 +19,7 @@ from runner.trace import Trace
 UNITS = {
     "mean_squared_error": "mean squared error",
     "half_squared_error": "half squared error",
+    "its own cost": "of the network's own",
 }
 MEANING = {"mean_squared_error": "the labels' variance", "half_squared_error": "half the labels' variance"}
 SATURATING = ("tanh", "sigmoid")
@@ -35,7 +36,8 @@ def cost(run: Trace) -> Figure | None:
         return None
     figure = page(run, 10, 7.2)
     panels = figure.subplot_mosaic([["linear", "log"], ["accuracy", "key"]])
-    positive = said(run)["constant_predictor_cost"] > 0 or any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
+    constant = float(said(run)["constant_predictor_cost"])  # "nan" where the cost is the user's own
+    positive = constant > 0 or any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
     for scale in ("linear", "log"):
         axes = panels[scale]
         if scale == "log" and positive:
@@ -67,7 +69,9 @@ def _costs(axes: Axes, run: Trace, sets: list[str]) -> None:
 
 def _lines(run: Trace) -> Iterator[tuple[str, float, str, str]]:
     """The horizontal lines that give costs a meaning: (name, value, dash, colour)."""
-    yield "constant", said(run)["constant_predictor_cost"], "--", GREY
+    constant = float(said(run)["constant_predictor_cost"])
+    if np.isfinite(constant):
+        yield "constant", constant, "--", GREY
     target = said(run)["target"]
     if target["metric"].endswith("/cost"):
         yield "target", target["value"], "-.", INK
@@ -99,6 +103,8 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
     scale = 100 if classes else 1
     lowest = 0.0
     for name in sets:
+        if f"{name}/accuracy" not in run.values:
+            continue  # a network of the user's own without predict(X)
         column = finite(run[f"{name}/accuracy"]) * scale
         marker = "o" if np.isfinite(column).sum() < 3 else ""
         axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/accuracy")

@@ -51,7 +51,7 @@ def test_python_objects_are_refused_and_never_unpickled(path):
 
 def test_an_unknown_array_is_named_with_the_nearest(path):
     np.savez(path, x_train=X, y=y)
-    with pytest.raises(DataError, match="no array 'xtrain'; it holds 'x_train', 'y'; did you mean 'x_train'"):
+    with pytest.raises(DataError, match=r"no array 'xtrain'; it holds 'x_train', 'y' .did you mean 'x_train'"):
         npz(str(path), inputs="xtrain")
 
 

@@ -80,7 +80,7 @@ class TestLabels:
 
     def test_unknown_in_training_are_refused_with_the_nearest(self):
         labels = as_labels(np.array(["cat", "dgo"]), 2, "'y'")
-        with pytest.raises(DataError, match=r"row 1 is 'dgo'.*expected one of 'cat', 'dog'; did you mean 'dog'"):
+        with pytest.raises(DataError, match=r"row 1 is 'dgo'.*expected one of 'cat', 'dog' .did you mean 'dog'"):
             encode_as(labels, ("cat", "dog"), lambda row: f"row {row}")
 
     def test_text_cannot_test_a_regression(self):

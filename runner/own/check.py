@@ -1,0 +1,97 @@
+"""The gradient check of a user's network, on a scratch copy: its gradients against its cost, and its own update.
+
+Nothing is known of it but the two. Where they disagree it is first recognised by its costs (runner.nn.recognition), so
+that the mistake has a name. NumPy only.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runner.nn import gradcheck, mistakes, naming
+from runner.nn.gradcheck import Check, Mistake, Part
+from runner.nn.recognition import recognised
+from runner.nn.types import Array
+from runner.own.load import load, still
+from runner.own.network import OwnNetwork
+from runner.own.parts import parts_of
+from runner.own.stack import given, source_of
+from runner.own.vectorized import watched
+from runner.recipe import Recipe
+
+WIDE = 50_000  # parameters from which on fewer coordinates are looked at
+LR = 1e-3  # of the steps that are tried
+
+
+def check_own(recipe: Recipe, seed: int = 0) -> Check:
+    """The check of the network of `recipe` (standardised rows, float64) at random parameters.
+
+    Raises NetworkProblem and NetworkError as its code does.
+    """
+    source, data = source_of(recipe), recipe.sets["train"]
+    network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
+    X, Y = given(data, source)
+    parts = parts_of(network.layout, recipe.widths[0], recipe.widths[-1])
+    theta = gradcheck.scratch(parts, seed)
+
+    def cost(theta: Array) -> float:
+        network.write(theta)
+        still(seed)
+        return network.cost(X, Y)
+
+    def gradient(theta: Array) -> Array:
+        network.write(theta)
+        still(seed)
+        return network.gradient(X, Y)
+
+    costs = gradcheck.one_by_one(cost)
+    samples = gradcheck.SAMPLES if len(theta) < WIDE else gradcheck.SAMPLES // 2
+    with watched(network.label):
+        found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
+    if found.ok:
+        wrong = _update(network, gradient, theta, parts) if source.options.update == "own" else None
+        return found._replace(ok=False, mistake=wrong) if wrong else found
+    targets = np.eye(source.classes)[data.y] if source.options.labels == "index" and source.classes > 2 else data.Y
+    structure = recognised(costs, parts, data.X, targets, seed)
+    hypotheses = None if structure is None else mistakes.hypotheses(structure)
+    return naming.named(found, costs, theta, parts, len(data.X), hypotheses)
+
+
+def _update(network: OwnNetwork, gradient: gradcheck.Gradient, theta: Array, parts: Sequence[Part]) -> Mistake | None:
+    """What is wrong with two steps of the network's own: momentum and its kin are not; up the slope is."""
+    g = gradient(theta)
+    network.step(LR)
+    first = theta - network.theta()
+    moved = [part for part in parts if g[part.start : part.stop].any()]
+    still_there = [part for part in moved if not first[part.start : part.stop].any()]
+    if still_there and len(still_there) < len(moved):
+        names = ", ".join(part.name for part in still_there)
+        kind = "bias not updated" if all(part.kind == "b" for part in still_there) else "not updated"
+        layer = still_there[0].layer if len(still_there) == 1 else None
+        return Mistake(kind, layer, f"step(lr) leaves {names} as it is, and its gradient is not 0.", {})
+    if float(first @ g) < 0:
+        says = "step(lr) goes up the slope: it adds lr * gradient where it should take it away."
+        return Mistake("ascent", None, says, {"step . g / |step| |g|": _cosine(first, g)})
+    plain = [part for part in moved if _near(first[part.start : part.stop], LR * g[part.start : part.stop])]
+    if plain and len(plain) < len(moved):
+        names = ", ".join(part.name for part in moved if part not in plain)
+        says = f"step(lr) takes lr * gradient from {plain[0].name}, and something else from {names}."
+        return Mistake("wrong update", None, says, {"step . g / |step| |g|": _cosine(first, g)})
+    if len(plain) == len(moved):
+        between = network.theta()
+        again = gradient(between)
+        network.step(LR)
+        second = between - network.theta()
+        if _near(second, LR * (g + again)) and not _near(second, LR * again):
+            says = "The first step is lr * gradient, the second lr * the sum of both gradients: they are summed up."
+            return Mistake("accumulated", None, says, {})
+    return None
+
+
+def _near(a: Array, b: Array) -> bool:
+    # θ - lr g is rounded to θ's last place: the step is known to that.
+    return bool(np.linalg.norm(a - b) <= 1e-6 * np.linalg.norm(b))
+
+
+def _cosine(a: Array, b: Array) -> float:
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), np.finfo(float).tiny))
