@@ -31,7 +31,7 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
     source, data = source_of(recipe), recipe.sets["train"]
     network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
     X, Y = given(data, source)
-    parts = parts_of(network.layout, recipe.widths[0], recipe.widths[-1])
+    parts = own_parts(recipe)
     theta = gradcheck.scratch(parts, seed)
 
     def cost(theta: Array) -> float:
@@ -59,6 +59,11 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
         network.write(theta)
         return found._replace(mistake=_mixed(network, recipe, found.mistake) or found.mistake)
     return found
+
+
+def own_parts(recipe: Recipe) -> list[Part]:
+    """What weights and biases the network's parameters are, layer by layer."""
+    return parts_of(source_of(recipe).layout, recipe.widths[0], recipe.widths[-1])
 
 
 def _mixed(network: OwnNetwork, recipe: Recipe, found: Mistake) -> Mistake | None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runner import journal
+from runner.check import check_experiment
 from runner.experiment import compose
 from runner.record import WEIGHTS
 from runner.sweep import Job, Stop, run
@@ -228,3 +229,10 @@ def test_new_rows_of_a_file_are_predicted_and_no_model_of_its_code_is_claimed(fo
     (folder / "style_closures.py").unlink()
     done = command("runner.predict", "run", "--data", "new.csv")
     assert (done.returncode, "there is no module 'style_closures'" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("ascent", "ascent"), ("accumulated_gradient", "accumulated")])
+def test_a_fault_in_our_update_is_found_with_their_gradients(fault: str, kind: str) -> None:
+    found = check_experiment(compose(words("style_list:Network", f"fault={fault}")))
+    assert found.mistake is not None
+    assert (found.ok, found.mistake.kind) == (False, kind)
