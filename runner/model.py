@@ -32,13 +32,12 @@ FEW = 100  # columns of which two rows make a short example
 def write(directory: Path, experiment: Experiment, register: str | None = None) -> Path | None:
     """Write the model of a run that has its weights and its summary; None where it has no model.
 
-    That is where there are no weights (it was killed), or some are not finite (it diverged), or where they are those of
-    a network of the user's own, whose code is not here. `register` is the name that the store shall register it by.
+    That is where there are no weights (it was killed), some are not finite (it diverged), or the network is of the
+    user's own code. `register` is the name that the store shall register it by.
     """
     summary = json.loads((directory / SUMMARY).read_text())
     network = summary["network"]
-    known = network.get("activation") in model_code.ACTIVATIONS and "own" not in network
-    if not (directory / WEIGHTS).exists() or not known:
+    if not (directory / WEIGHTS).exists() or "own" in network:
         return None
     layers, _ = model_code.arrays_of(directory / WEIGHTS)
     if not all(np.isfinite(part).all() for layer in layers for part in layer):

@@ -46,10 +46,10 @@ def predictions(run: trace.Trace, path: str, inputs: str | None = None, delimite
 
 def check(run: trace.Trace) -> None:
     """Raises PredictError where a run has no weights to predict by."""
-    if not run.weights and not run.own:
+    weights = [*run.own.values(), *(part for layer in run.weights for part in layer)]
+    if not weights:
         raise PredictError(f"{run.directory} has no weights: its run is {run.status}. Only a run that ended has some.")
-    parts = [*run.own.values(), *(part for layer in run.weights for part in layer)]
-    if not all(np.isfinite(part).all() for part in parts):
+    if not all(np.isfinite(part).all() for part in weights):
         raise PredictError(f"{run.directory} has weights that are not finite: its run {run.status}.")
 
 

@@ -102,6 +102,41 @@ def test_a_regression_gives_its_numbers_to_the_last_bit(tmp_path: Path) -> None:
     assert [float(row[0]) for row in rows[1:]] == load(tmp_path / "run").predict([[0.25], [-0.03]]).tolist()
 
 
+OWN = """
+import numpy as np
+
+class Line:
+    def __init__(self, inputs, outputs):
+        self.parameters = {"W": np.random.randn(inputs, outputs)}
+
+    def predict(self, X):
+        return 1 / (1 + np.exp(-X @ self.parameters["W"]))
+
+    def cost(self, X, Y):
+        A = self.predict(X)
+        return -np.mean(Y * np.log(A) + (1 - Y) * np.log(1 - A))
+
+    def gradients(self, X, Y):
+        return {"W": X.T @ (self.predict(X) - Y) / len(X)}
+"""
+
+
+def test_a_network_of_the_users_own_predicts_too_and_has_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_line.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    trained = run(
+        ["dataset=xor", "architecture=own", "architecture.network=a_line:Line", "training.iterations=5"],
+        tmp_path / "run",
+    )
+    (tmp_path / "new.csv").write_text("x2,x1\n1,0.5\n")
+    assert main([str(tmp_path / "run"), "--data", "new.csv", "--out", "out.csv"]) == 0
+    assert float(table(tmp_path / "out.csv")[1][1]) == trained.outputs(np.array([[0.5, 1]]))[0, 0]
+    assert not (tmp_path / "run" / "model").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

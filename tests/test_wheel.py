@@ -91,6 +91,29 @@ def test_a_package_installed_over_ours_is_named(installed: Path, tmp_path: Path)
         ours.write_text(kept)
 
 
+OWN = """
+import numpy as np
+
+class Line:
+    def __init__(self, inputs, outputs):
+        self.parameters = {"W": np.random.randn(inputs, outputs)}
+
+    def cost(self, X, Y):
+        return float(np.mean((X @ self.parameters["W"] - Y) ** 2))
+
+    def gradients(self, X, Y):
+        return {"W": 2 * X.T @ (X @ self.parameters["W"] - Y) / len(X)}
+"""
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_is_found_in_the_current_directory(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(OWN)
+    for words in ([installed / "runner"], [installed / "python", "-m", "runner"]):
+        more = ["dataset=xor", "architecture=own", "architecture.network=mine:Line", "tracking=none"]
+        assert "finished after 2000 iterations" in execute(tmp_path, *words, *more)
+
+
 @pytest.mark.slow
 def test_folders_of_data_and_yaml_with_those_names_are_in_nobodys_way(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "datasets").mkdir()
