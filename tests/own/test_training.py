@@ -92,6 +92,16 @@ def test_where_it_leaves_the_numbers_is_found() -> None:
     assert np.isinf(trace["train/cost"][-2])
 
 
+def test_the_posts_network_costs_what_our_copy_of_the_post_costs() -> None:
+    """The same draws, the same mistake, the same update: their NumPy lines and our stack, to the last digits."""
+    alike = ["training.iterations=270", "training.log_every=30", "optimizer=gd", "optimizer.lr=0.1", "seed=3"]
+    theirs = traced(compose([*words("post_xor:Network", *COLUMNS), *alike]))
+    ours = traced(compose(["experiment=posts/xor", *alike]))
+    np.testing.assert_allclose(theirs["train/cost"], ours["train/cost"], rtol=1e-9)
+    np.testing.assert_allclose(theirs["grad_norm"], ours["grad_norm"], rtol=1e-8)
+    np.testing.assert_allclose(theirs.own["W1"].T, ours.weights[0][0], rtol=1e-8)
+
+
 @pytest.mark.parametrize("others", [[], ["training.batch_size=3"], ["schedule=cosine", "optimizer.clip_norm=0.1"]])
 def test_seeds_make_it_the_same_or_another(others: list[str]) -> None:
     one, same, other = (
