@@ -246,3 +246,20 @@ def test_a_fault_in_our_update_is_found_with_their_gradients(fault: str, kind: s
     found = check_experiment(compose(words("style_list:Network", f"fault={fault}")))
     assert found.mistake is not None
     assert (found.ok, found.mistake.kind) == (False, kind)
+
+
+def test_an_object_and_a_package_of_modules_will_do(folder: Path) -> None:
+    package = folder / "nets" / "kinds"
+    package.mkdir(parents=True)
+    source = (folder / "tiny.py").read_text()
+    (package / "__init__.py").write_text("from .logistic import Tiny\n\nready = Tiny(2, 1)\n")
+    (package / "shared.py").write_text("WIDTH = 1\n")
+    (package / "logistic.py").write_text(
+        source.replace("import numpy as np", "import numpy as np\n\nfrom . import shared")
+    )
+    traces = [traced(compose(words(f"nets.kinds{name}"))) for name in (":Tiny", ":ready", ".logistic:Tiny")]
+    for trace in traces:
+        np.testing.assert_array_equal(trace.own["W"], traces[0].own["W"])
+    before = compose(words("nets.kinds:Tiny")).key()
+    (package / "shared.py").write_text("WIDTH = 2\n")
+    assert compose(words("nets.kinds:Tiny")).key() != before
