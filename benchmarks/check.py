@@ -1,20 +1,25 @@
 """How well the gradient check finds and names mistakes: `python -m benchmarks.check` writes docs/gradient-check.md.
 
 Every fault of the backward pass x 6 data sets x 4 architectures x 10 fresh starts, and the same networks without a
-fault. With CATS_DIR, the folder of the cats' two h5 files, those take part; otherwise five data sets do.
+fault; every activation x output x loss x L2 x dropout x depth that is shipped, on the same data; and what it costs.
+With CATS_DIR, the folder of the cats' two h5 files, those take part; otherwise five data sets do.
 """
 
 import argparse
 import os
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
+from statistics import median
+from time import perf_counter
 from typing import NamedTuple
 
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.gradients import check_recipe
-from runner.nn import faults
+from runner.nn import activations, faults, losses
 from runner.nn.faults import Meets
 from runner.schema import ConfigError, options
 
@@ -58,13 +63,14 @@ def main() -> None:
     known = {name: fault() for name, fault in options(faults, "Fault").items()}
     made = [name for name in known if name == "none" or (known[name].kind and _backward(name))]
     for dataset, chosen in datasets.items():
-        print(dataset, file=sys.stderr, flush=True)
         for architecture in ARCHITECTURES:
+            print(dataset, architecture, file=sys.stderr, flush=True)
             for name in made:
                 experiment = _experiment(composer, [*chosen, f"architecture={architecture}", f"fault={name}"], name)
                 if experiment is not None:
                     _look(experiment, known[name], tallies[name], arguments.seeds)
-    text = _table(tallies, len(datasets), arguments.seeds)
+    parts = [_table(tallies, len(datasets), arguments.seeds), _shipped(composer, datasets), _cost(composer, datasets)]
+    text = "\n\n".join(parts)
     print(text)
     before, _, rest = DOCUMENT.read_text().partition(BEGIN)
     DOCUMENT.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
@@ -114,6 +120,57 @@ def _table(tallies: dict[str, Tally], datasets: int, seeds: int) -> str:
         f"A fault that an architecture cannot have is left out there."
     )
     return "\n".join([head, "", *lines])
+
+
+def _shipped(composer: Composer, datasets: Mapping[str, list[str]]) -> str:
+    """How far the gradients of all that is shipped are from the slopes of their costs."""
+    alarms, seen, rhos, errors = 0, 0, [0.0], [0.0]
+    for name, dataset in datasets.items():
+        print("shipped", name, file=sys.stderr, flush=True)
+        for combination in combinations():
+            found = check_recipe(compose_with(composer, [*dataset, *combination]).recipe)
+            seen, alarms = seen + 1, alarms + (not found.ok)
+            rhos += [abs(layer.rho - 1) for layer in found.layers if layer.rho == layer.rho]
+            errors.append(found.relative_error)
+    return (
+        f"All that is shipped ({len(combinations())} of activation x output x loss x L2 x dropout x depth, on "
+        f"{len(datasets)} data sets: {seen} networks): {alarms} alarms, |rho - 1| at most {max(rhos):.1e}, relative "
+        f"error at most {max(errors):.1e}."
+    )
+
+
+def combinations() -> list[list[str]]:
+    """The overrides of every combination of functions, regularisation and depth that goes together."""
+    return [
+        [
+            f"architecture.activation={activation}", f"architecture.output={output}", f"architecture.loss={loss}",
+            f"architecture.l2={l2}", f"architecture.dropout={dropout}", f"architecture.hidden=[{hidden}]",
+            "allow_unreachable_labels=true",
+        ]
+        for activation, output, loss, l2, dropout, hidden in product(
+            options(activations, "Activation"), losses.OUTPUTS, options(losses, "Head"),
+            (0.0, 0.1), (0.0, 0.4), ("4", "5,5,3"),
+        )
+        if output in losses.PROBABILITIES or not loss.startswith("cross_entropy")
+    ]  # fmt: skip
+
+
+def _cost(composer: Composer, datasets: Mapping[str, list[str]]) -> str:
+    """The median time of a check, and that of one gradient of the same network."""
+    lines = ["| check of | layers | ms | ms a layer |", "| --- | --- | --- | --- |"]
+    made = {"xor 2-8-1": datasets["xor"]}
+    if "cats" in datasets:
+        made["cats 12288-20-7-5-1, features as they are"] = [*datasets["cats"], "architecture.hidden=[20,7,5]"]
+    for name, overrides in made.items():
+        recipe = compose_with(composer, overrides).recipe
+        times = []
+        for _ in range(15 if recipe.widths[0] < 100 else 3):
+            began = perf_counter()
+            check_recipe(recipe)
+            times.append(1000 * (perf_counter() - began))
+        layers = len(recipe.widths) - 1
+        lines.append(f"| {name} | {layers} | {median(times):.1f} | {median(times) / layers:.2f} |")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

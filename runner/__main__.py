@@ -41,6 +41,7 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
+    here.diagnose(results)
     if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
         here.hand_on(results, results[0])
     return results[0].objective
@@ -67,6 +68,7 @@ def main() -> None:
             others = [text for text in arguments.overrides if text not in resumed]
             result = here.resume(Path(resumed[-1].partition("=")[2]), others)
             screen.result(result)
+            here.diagnose([result])
             here.hand_on([result], result)
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]

@@ -19,7 +19,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -65,6 +65,7 @@ class Composer:
         # Where a yaml is looked up: the loader's own repository does not know the user's folder.
         self.repository: Any = self.loader._parse_overrides_and_create_caching_repo("config", self.search)[1]
         self.groups = [str(group) for group in self.loader.list_groups("") if group != "hydra"]
+        self._chosen: dict[tuple[str, str], Any] = {}
         self._bases: dict[tuple[str, ...], tuple[bytes, DictConfig]] = {}
 
     def compose(self, overrides: Sequence[str]) -> Composed:
@@ -81,6 +82,33 @@ class Composer:
             problems, good = self._all_mistakes(overrides)
             raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
         return Composed(config, hydra, [*overrides, *extra], extra, notes)
+
+    def varied(self, plain: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+        """A resolved configuration with `overrides` applied to it: a group's choice puts that option's own values.
+
+        Raises ConfigError where a key is not there.
+        """
+        config = copy.deepcopy(plain)
+        for text in overrides:
+            override = _parsed(text)
+            *path, name = override.key_or_group.split(".")
+            if not self._is_value(override):
+                config[name] = copy.deepcopy(self._option(name, str(override.value())))
+                continue
+            section = config
+            for part in path:
+                section = section.get(part, {})
+            if name not in section:
+                raise ConfigError([f"{override.key_or_group}: there is no such key."])
+            section[name] = _plain_value(override.value())
+        return config
+
+    def _option(self, group: str, option: str) -> Any:
+        """The values of a group's option, resolved."""
+        if (group, option) not in self._chosen:
+            config = self.compose([f"{group}={option}"]).config
+            self._chosen[group, option] = OmegaConf.to_container(config, resolve=True)[group]  # type: ignore[index, call-overload]
+        return self._chosen[group, option]
 
     def sweeping(self, overrides: Sequence[str], asked: bool) -> list[str] | None:
         """What is swept over, or None where this is a single run.
@@ -329,6 +357,15 @@ def _plain(config: DictConfig, key: str) -> Any:
     for part in key.split("."):
         node = node[part]
     return node
+
+
+def _plain_value(value: Any) -> Any:
+    """A parsed override's value in plain containers."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, dict):
+        return {str(key): _plain_value(part) for key, part in value.items()}
+    return [_plain_value(part) for part in value] if isinstance(value, list) else value
 
 
 def _as_override(value: Any) -> str:

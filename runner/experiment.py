@@ -20,10 +20,11 @@ from omegaconf.errors import OmegaConfBaseException
 from datasets import Dataset, survey
 from runner.configuration import Composed, Composer
 from runner.data import Streamed, dataset_problems, label_values, load, score_of, sets_of, source_of, stream_problems
+from runner.diagnosis import causes, dynamics
 from runner.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.architectures import Architecture
-from runner.nn.types import PositiveCount
+from runner.nn.types import Count, PositiveCount
 from runner.objectives import Objective, no_metric, objective, objectives
 from runner.own.network import NetworkProblem
 from runner.own.parts import parts_of, widths_of
@@ -78,6 +79,17 @@ class SweepOptions:
 
 
 @dataclass(frozen=True)
+class DiagnosisOptions:
+    """Whether and how a failed run is diagnosed."""
+
+    name: Literal["default", "none"]
+    causes: list[str]
+    most: Count
+    cure: bool
+    seeds: PositiveCount
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A run, checked and ready: `config` as composed and resolved, the data, and the `recipe` for train()."""
 
@@ -88,6 +100,7 @@ class Experiment:
     target: Target
     tracking: Tracking
     sweep: SweepOptions
+    diagnosis: DiagnosisOptions
     activation: str
     output: str
     loss: str
@@ -257,6 +270,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         target=goal,
         tracking=Tracking(**plain["tracking"]),
         sweep=SweepOptions(**plain["sweep"]),
+        diagnosis=DiagnosisOptions(**plain["diagnosis"]),
         activation=architecture.activation,
         output=output,
         loss=loss,
@@ -294,7 +308,7 @@ def _own(
     except NetworkProblem as error:
         raise ConfigError([*problems, *error.problems]) from error
     ends = dataset.n_features, sets["train"].Y.shape[1]
-    widths = widths_of(parts_of(found.layout, *ends)) or ends
+    widths = widths_of(parts_of(found.layout, *ends), *ends) or ends
     return found, widths[1:-1] if (widths[0], widths[-1]) == ends else ()
 
 
@@ -324,7 +338,7 @@ def _without_missing(node: Any) -> Any:
 
 def _problems(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
-    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "search", "experiment"}
+    sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "search", "diagnosis", "experiment"}
     problems = []
     for section in sections - {"experiment"}:
         if not isinstance(plain.get(section), dict):
@@ -348,6 +362,7 @@ def _problems(plain: dict[str, Any]) -> list[str]:
     if isinstance(name, str) and (not name.strip(". ") or set(name) & set("/:'\"")):
         problems.append(f"tracking.register must be a name without slashes, colons and quotes. Got {show(name)}.")
     problems += validate(SweepOptions, plain["sweep"], "sweep", name="sweep")
+    problems += _diagnosis_problems(plain["diagnosis"])
     problems += search_problems(plain["search"])
     architecture = plain["architecture"]
     problems += _names(architecture, "activation", options(activations, "Activation"))
@@ -358,6 +373,15 @@ def _problems(plain: dict[str, Any]) -> list[str]:
             "architecture.epsilon is the epsilon of loss cross_entropy_from_probabilities; "
             f"architecture.loss={architecture.get('loss')} has none."
         )
+    return problems
+
+
+def _diagnosis_problems(section: dict[str, Any]) -> list[str]:
+    known = {**options(causes, "Verdict"), **options(dynamics, "Verdict")}
+    problems = validate(DiagnosisOptions, section, "diagnosis", name="diagnosis")
+    for name in [] if problems else section["causes"]:
+        if name not in known:
+            problems.append(f"diagnosis.causes: there is no cause {show(name)}." + suggest(name, known))
     return problems
 
 

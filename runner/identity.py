@@ -8,7 +8,7 @@ from datasets import Dataset
 
 # What does not change a run's result, and what members of a stack may differ in (beside the optimizer's numbers, l2,
 # dropout and the target).
-NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "search", "resume")
+NOT_DECISIVE = ("tracking", "plots", "progress", "sweep", "search", "resume", "diagnosis")
 NOT_SHARED = ("seed", "rng", "init", "dataset", *NOT_DECISIVE)
 # The sources that decide what numbers come out.
 COMPUTING = (

@@ -76,6 +76,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
     here.results = results
     if results:
         screen.leaderboard(results)
+        here.diagnose(results)
         here.hand_on(leaderboard.kept(results), leaderboard.ranked(results)[0])
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)

@@ -21,6 +21,7 @@ from datasets import DataError
 from datasets.unlabelled import rows_of
 from runner import journal, trace
 from runner.journal import JournalError
+from runner.own.network import NetworkError, NetworkProblem
 from runner.tracking import replace_file
 
 
@@ -37,9 +38,10 @@ def predictions(run: trace.Trace, path: str, inputs: str | None = None, delimite
     names, target = dataset.get("inputs") or [], dataset.get("target") if dataset["name"] == "csv" else None
     inputs = inputs or params.get("dataset.inputs", "X")
     A = run.outputs(rows_of(path, run.network["widths"][0], names, target, inputs, delimiter))
-    yield header(run)
+    titles = header(run)
+    yield titles
     for answer, outputs in zip(run.answers(A).tolist(), A.tolist(), strict=True):
-        yield [label(answer), *(map(repr, outputs) if run.network["classes"] else [])]
+        yield [label(answer), *(map(repr, outputs) if len(titles) > 1 else [])]
 
 
 def check(run: trace.Trace) -> None:
@@ -54,7 +56,7 @@ def check(run: trace.Trace) -> None:
 def header(run: trace.Trace) -> list[str]:
     """The names of the columns: what is predicted, and of classes the outputs."""
     classes = run.network["classes"]
-    if classes is None:
+    if classes is None or run.own:  # what a network of the user's own answers may be classes already
         return ["prediction"]
     if run.network["output"] == "softmax":
         return ["prediction", *(f"P({label(each)})" for each in classes)]
@@ -98,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(text.getvalue())
             return 0
         _write(Path(given.out), text.getvalue())
-    except (FileNotFoundError, JournalError, PredictError, DataError) as error:
+    except (FileNotFoundError, JournalError, PredictError, DataError, NetworkProblem, NetworkError) as error:
         print(error, file=sys.stderr)
         return 2
     print(f"{len(rows) - 1} predictions in {given.out}")

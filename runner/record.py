@@ -64,6 +64,7 @@ class Result:
     error: str | None = None
     seconds: float = 0.0
     skipped: bool = False
+    findings: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def read(cls, experiment: Experiment, directory: Path, name: str) -> "Result":
@@ -77,6 +78,7 @@ class Result:
         result.nonfinite = NonFinite(**bad) if bad else None
         result.status, result.error = summary["status"], summary["error"]
         result.target_reached = summary["target"]["reached"]
+        result.findings = summary["findings"]
         return result
 
     @property
@@ -225,7 +227,7 @@ class Record:
             "constant_predictor_cost": experiment.constant_cost,
             "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
             "metrics": {"last": result.last, "best": result.best},
-            "findings": [],
+            "findings": result.findings,
             "error": result.error,
             "timings": {
                 "training_seconds": round(result.seconds, 6),

@@ -2,9 +2,10 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -86,6 +87,52 @@ def result(ended: Result) -> None:
         constant = ""
     out.print(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}")
     out.print(f"in {relative(ended.directory)}")
+
+
+def findings(told: Sequence[Result], of: int) -> None:
+    """Why runs failed: of one run all of it, of a sweep's a line a cause."""
+    out = console()
+    if of == 1:
+        for result in told:
+            for number, finding in enumerate(result.findings, 1):
+                told_before = number > 1 and finding["meaning"] == result.findings[number - 2]["meaning"]
+                _finding(out, number, finding, told_before)
+        return
+    counts: dict[str, list[str]] = {}
+    for result in told:
+        for finding in result.findings[:1]:
+            counts.setdefault(finding["cause"], []).append(result.name)
+    for cause, names in counts.items():
+        out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
+
+
+def cure(failed: Result, run: Result | None) -> None:
+    """The change that was found to reach the target, and its run; or what was tried."""
+    out, found = console(), failed.findings[0]["cure"]
+    if run is not None and found["override"]:
+        out.print(Text(f"cured: {found['words']}, in {run.seconds:.2f} s each: {relative(run.directory)}"))
+        out.print(Text(f"  {command(run.experiment.overrides)}"))
+        return
+    out.print(Text(f"no cure: {found['words']}; the nearest:"))
+    for each in sorted(found["tried"], key=lambda each: -each["reached"])[:5]:
+        out.print(Text(f"  {each['reached']} of {each['of']} seeds with {' '.join(each['overrides'])}"))
+
+
+def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before: bool) -> None:
+    head = "why it failed" if number == 1 else "and then"
+    where = f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] else ""
+    out.print(Text(f"{head}: {_words(finding['cause'])}{where}; {finding['symptom']} at step {finding['step']}"))
+    for line in [*([] if told_before else [finding["meaning"]]), *finding["evidence"]]:
+        out.print(Text(f"  {line}"))
+    if finding["alternatives"]:
+        names = ", ".join(_words(name) for name in finding["alternatives"])
+        out.print(Text(f"  the evidence does not rule out: {names}"))
+    if finding["override"]:
+        out.print(Text(f"  mend it with: {' '.join(finding['override'])}"))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def where(ended: Result) -> str:

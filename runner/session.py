@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import live, model, screen, sweep
+from runner import findings, live, model, screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
@@ -95,6 +95,22 @@ class Session:
             results = sweep.run(jobs, self._began, progress, self.stop, jobs[0].experiment.sweep.fail_fast, prune)
         self.results += results
         return results
+
+    def diagnose(self, results: Sequence[Result]) -> None:
+        """Say why those that failed did, and put it into their records."""
+        if self.stop.asked:
+            return
+        told = findings.diagnose(results, self.composer, self.follow)
+        screen.findings(told, len(results))
+        for failed, cure in findings.cured(told, self.composer, self._made):
+            self.follow(failed.directory)
+            screen.cure(failed, cure)
+
+    def _made(self, experiment: Experiment, directory: Path, tags: dict[str, str]) -> Result:
+        """A run of a cure, beside the results of the command: it has no part in the exit code."""
+        with _recording():
+            (result,) = sweep.run([Job(experiment, directory, f"cure of {directory.parent.name}", tags)], self._began)
+        return result
 
     def start_tracking(self, experiment: Experiment) -> None:
         """Start the tracking process, once a session, where the configuration wants one."""

@@ -20,6 +20,10 @@ MAY_IMPORT = {
     "runner/feed.py": ("runner.nn", "runner.recipe"),
     "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink", "runner.feed"),
     "runner/nonfinite.py": ("runner.nn", "runner.stack"),
+    "runner/diagnosis/": (
+        *("runner.diagnosis", "runner.nn", "runner.recipe", "runner.stack", "runner.train", "runner.nonfinite"),
+        *("runner.shrink", "runner.gradients", "runner.threads", "runner.own"),
+    ),
     "runner/own/": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.own"),
     "runner/train.py": (
         "runner.nn",

@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import random
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.machinery import PathFinder
@@ -25,6 +26,7 @@ from runner.nn.architectures import Own
 from runner.own.network import Functions, NetworkError, NetworkProblem, OwnNetwork, told
 
 GIVEN = ("inputs", "hidden", "outputs", "widths", "seed")  # what a constructor gets by name, where it asks for it
+INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 PROTOCOL = {"parameters": "parameters", "cost": "cost(X, Y)", "gradients": "gradients(X, Y)"}
 
 
@@ -46,6 +48,11 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
             raise NetworkProblem(f"architecture.network={label}: {_has_no(found, part)}")
         found = getattr(found, part)
     makes = inspect.isclass(found) or inspect.isfunction(found)
+    home = getattr(sys.modules.get(found.__module__), "__file__", None) if makes else None
+    if makes and (home is None or Path(home).resolve() not in sources(own)):
+        raise NetworkProblem(
+            f"architecture.network={label}: {name} is {found.__module__}'s, and not a network of yours."
+        )
     thing = _made(found, own, given) if makes else found
     if thing is None:
         raise NetworkProblem(f"{label}: it returned None, and must return what has cost and gradients.")
@@ -104,6 +111,12 @@ def _spec(own: Own) -> Any:
         hint = f" Did you mean {own.network.replace(name, near[0], 1)!r}?" if near else ""
         raise NetworkProblem(
             f"architecture.network={own.network}: there is no module {name!r} in {Path.cwd()} or on the path.{hint}"
+        )
+    # A configuration may come back from a shared store: it must not name what can do anything.
+    if any(Path(spec.origin).resolve().is_relative_to(place) for place in INSTALLED):
+        raise NetworkProblem(
+            f"architecture.network={own.network}: {name} came with Python or an installed package. A network of your "
+            "own is in a module of yours, in the current directory or on PYTHONPATH."
         )
     return spec
 

@@ -138,7 +138,7 @@ class OwnNetwork:
     def _call(self, name: str, *arguments: Any) -> Any:
         try:
             return getattr(self.functions, name)(*arguments)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise NetworkError(told(error, self.label, name, arguments)) from error
 
 
@@ -176,8 +176,15 @@ def arrays_of(theta: Array, layout: Layout) -> dict[str, Array]:
 
 
 def matched(gradients: Any, parameters: Sequence[Leaf]) -> tuple[list[Leaf], list[str]]:
-    """The gradients in the order of the parameters, and all that is wrong with them. `dW1` stands for `W1` too."""
-    found = {leaf.name: leaf for leaf in walk(gradients, "gradients")}
+    """The gradients in the order of the parameters, and all that is wrong with them.
+
+    `dW1` stands for `W1` too, and a list of as many arrays for any structure.
+    """
+    leaves = list(walk(gradients, "gradients"))
+    listed = isinstance(gradients, list | tuple) and not hasattr(gradients, "_asdict")
+    if listed and len(leaves) == len(parameters):  # in their order, however the parameters are kept
+        leaves = [leaf._replace(name=parameter.name) for leaf, parameter in zip(leaves, parameters, strict=True)]
+    found = {leaf.name: leaf for leaf in leaves}
     spelled = [leaf.name if leaf.name in found else _d(leaf.name) for leaf in parameters]
     problems, parts = [], []
     for leaf, name in zip(parameters, spelled, strict=True):
@@ -193,12 +200,12 @@ def matched(gradients: Any, parameters: Sequence[Leaf]) -> tuple[list[Leaf], lis
         if problem:
             problems.append(problem)
     surplus = [found[name].place for name in found if name not in spelled]
-    if surplus and len(parts) == len(parameters):
+    if surplus and listed and len(parts) == len(parameters):  # a dictionary may hold dA1 and dZ1 beside dW1
         problems.append(f"{', '.join(surplus)} is a gradient of nothing: there is no such parameter.")
     return parts, problems
 
 
-def told(error: Exception, label: str, name: str, arguments: Sequence[Any] = ()) -> str:
+def told(error: BaseException, label: str, name: str, arguments: Sequence[Any] = ()) -> str:
     """An exception of the user's code in the user's own frames, and in one last line what was called, with what."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith("runner."):
@@ -211,7 +218,7 @@ def told(error: Exception, label: str, name: str, arguments: Sequence[Any] = ())
         for what, argument in zip("XY", arguments, strict=False)
         if isinstance(argument, np.ndarray)
     )
-    given = f" for {shapes}" if shapes else ""
+    given = f"; given {shapes}" if shapes else ""
     return f"{''.join(lines)}{label}: {name} raised {type(error).__name__}: {error}{given}{at}"
 
 

@@ -26,23 +26,27 @@ def parts_of(layout: Layout, inputs: int | None = None, outputs: int | None = No
     apart = ["W"] * (len(layout) - half) + ["b"] * half  # all weights, then all biases
     ways = (_kinds(layout, by_shape=False), _kinds(layout, by_shape=True), apart, plain)
     found = [_parts(layout, layers, kinds) for kinds in ways for layers in _numbered(layout, kinds)]
-    chains = [(widths_of(parts), parts) for parts in found]
+    chains = [(widths_of(parts, inputs, outputs), parts) for parts in found]
     whole = [parts for widths, parts in chains if widths and (widths[0], widths[-1]) == (inputs, outputs)]
     return (whole or [parts for widths, parts in chains if widths] or found)[0]
 
 
-def widths_of(parts: Sequence[Part]) -> tuple[int, ...] | None:
+def widths_of(parts: Sequence[Part], inputs: int | None = None, outputs: int | None = None) -> tuple[int, ...] | None:
     """(inputs, hidden ..., outputs), if the weights are a chain of matrices either way round; else None."""
+    chains = list(_chains(parts))
+    return next((each for each in chains if (each[0], each[-1]) == (inputs, outputs)), chains[0] if chains else None)
+
+
+def _chains(parts: Sequence[Part]) -> Iterator[tuple[int, ...]]:
+    """The widths, for W as (fan_in, fan_out) and as (fan_out, fan_in), where they make a chain."""
     shapes = [part.shape for part in sorted(parts, key=lambda part: part.layer) if part.kind == "W"]
     if not shapes or any(len(shape) != 2 for shape in shapes):
-        return None
-    for turned in (False, True):
-        fans = [shape[::-1] if turned else shape for shape in shapes]
-        biases = {part.layer: prod(part.shape) for part in parts if part.kind == "b"}
+        return
+    biases = {part.layer: prod(part.shape) for part in parts if part.kind == "b"}
+    for fans in (shapes, [shape[::-1] for shape in shapes]):
         fits = all(biases.get(layer, fan[1]) == fan[1] for layer, fan in enumerate(fans, 1))
         if fits and all(before[1] == after[0] for before, after in pairwise(fans)):
-            return (fans[0][0], *(fan[1] for fan in fans))
-    return None
+            yield (fans[0][0], *(fan[1] for fan in fans))
 
 
 def _kinds(layout: Layout, by_shape: bool) -> list[str]:

@@ -42,8 +42,7 @@ def trial(recipe: Recipe) -> float:
             problems = _problems(network, recipe)
         if problems:
             raise NetworkProblem(*problems)
-        still(recipe.seed, 0)
-        return network.cost(*given(recipe.sets["train"], recipe.own))
+        return _cost(network, *given(recipe.sets["train"], recipe.own))
 
 
 def own_metrics(source: OwnSource, sets: Mapping[str, Data]) -> list[str]:
@@ -83,10 +82,9 @@ def _problems(network: OwnNetwork, recipe: Recipe) -> list[str]:
             problems.append(f"{label}: {call} changes the parameters: only step(lr) may.")
             network.write(before)
 
-    for function, call in ((network.cost, "cost(X, Y)"), (network.gradient, "gradients(X, Y)")):
+    for function, call in ((_cost, "cost(X, Y)"), (_gradient, "gradients(X, Y)")):
         try:
-            still(recipe.seed, 0)
-            function(X, Y)
+            function(network, X, Y)
         except NetworkProblem as error:
             problems += error.problems
         unchanged(call)
@@ -104,32 +102,48 @@ def _problems(network: OwnNetwork, recipe: Recipe) -> list[str]:
 
 
 def _stale(network: OwnNetwork, X: np.ndarray, Y: np.ndarray, theta: Array) -> list[str]:
-    """Gradients that are of the forward pass that was made last, and not of the parameters as they are."""
-    network.cost(X, Y)
-    g = network.gradient(X, Y)
-    if not np.array_equal(g, network.gradient(X, Y), equal_nan=True):
-        return []  # it gives another gradient at each call: what that is, the gradient check says
-    network.write(0.5 * theta + 0.1)
-    network.cost(X, Y)
+    """Parameters that are copies, and gradients of the forward pass that was made last, not of the parameters now."""
+    cost, g = _cost(network, X, Y), _gradient(network, X, Y)
+    again, other = _gradient(network, X, Y), 0.5 * theta + 0.1
+    network.write(other)
+    written, moved = network.theta(), _cost(network, X, Y)
     network.write(theta)
-    if np.array_equal(g, network.gradient(X, Y), equal_nan=True):
-        return []
-    return [f"{network.label}: gradients(X, Y) is of what cost(X, Y) left behind: it must make its own forward pass."]
+    if not np.array_equal(written, other.astype(written.dtype)):
+        return [
+            f"{network.label}: parameters gives copies: what is written to its arrays is not in them the next time."
+        ]
+    if moved == cost and g.any():
+        return [
+            f"{network.label}: cost(X, Y) does not change with parameters: are they copies of what it computes with?"
+        ]
+    # Where each call gives another gradient, the gradient check says what that is.
+    if np.array_equal(g, again, equal_nan=True) and not np.array_equal(g, _gradient(network, X, Y), equal_nan=True):
+        where = "it must make its own forward pass"
+        return [f"{network.label}: gradients(X, Y) is of what cost(X, Y) left behind: {where}."]
+    return []
+
+
+def _cost(network: OwnNetwork, X: np.ndarray, Y: np.ndarray) -> float:
+    """The cost, with the same noise at every call."""
+    still(0)
+    return network.cost(X, Y)
+
+
+def _gradient(network: OwnNetwork, X: np.ndarray, Y: np.ndarray) -> Array:
+    """The gradient, with the same noise at every call."""
+    still(0)
+    return network.gradient(X, Y)
 
 
 def _step_problems(network: OwnNetwork, X: np.ndarray, Y: np.ndarray, before: Array) -> list[str]:
     """A step that changes nothing, or other arrays than those of `parameters`."""
-    cost = network.cost(X, Y)
-    g = network.gradient(X, Y)
+    cost, g = _cost(network, X, Y), _gradient(network, X, Y)
     network.step(1e-3)
     after = network.theta()  # raises where shapes or types are others now
-    if not np.array_equal(after, before) or not g.any() or not np.isfinite(g).all():
-        return []
-    moved = network.cost(X, Y) != cost
-    why = (
-        "and the cost has changed: it makes new arrays (W = W - lr * dW) where it should change those of parameters "
-        "(W -= lr * dW), or parameters must be a method that gives the new ones."
-        if moved
-        else "and the gradients are not 0: does it change copies, or nothing?"
-    )
-    return [f"{network.label}: parameters are the same after step(lr), {why}"]
+    network.write(before)
+    if np.isfinite(cost) and _cost(network, X, Y) != cost:
+        why = "makes new arrays (W = W - lr * dW), and parameters holds the old ones: change those (W -= lr * dW)"
+        return [f"{network.label}: step(lr) {why}, or make parameters a method that gives the new ones."]
+    if np.array_equal(after, before) and g.any() and np.isfinite(g).all():
+        return [f"{network.label}: step(lr) leaves parameters as they are, and the gradients are not 0."]
+    return []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.check import check_experiment
 from runner.experiment import compose
 from runner.own.network import NetworkError
 from runner.schema import ConfigError
@@ -90,9 +91,9 @@ REFUSED: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
         [r"gradients\(X, Y\) has nothing for parameters\['W'\]; it has weights, b"],
     ),
     "a gradient of nothing": (
-        [('{"W": X.T', '{"c": dZ, "W": X.T')],
+        [('{"W": X.T @ dZ, "b": dZ.sum(axis=0)}', "[X.T @ dZ, dZ.sum(axis=0), dZ]")],
         [],
-        [r"gradients\['c'\] is a gradient of nothing"],
+        [r"gradients\(X, Y\) has nothing for parameters\['W'\]; it has 0, 1, 2", r"nothing for parameters\['b'\]"],
     ),
     "gradients of the last forward pass": (
         [("dZ = (self.forward(X)", "dZ = (self.A"), ("A = self.forward(X)", "A = self.A = self.forward(X)")],
@@ -115,12 +116,39 @@ REFUSED: dict[str, tuple[list[tuple[str, str]], list[str], list[str]]] = {
             ),
         ],
         OWN_STEP,
-        [r"parameters are the same after step\(lr\), and the cost has changed: it makes new arrays"],
+        [r"step\(lr\) makes new arrays .* and parameters holds the old ones"],
+    ),
+    "a step that makes some new arrays": (
+        [
+            ('X @ self.parameters["W"]', "X @ self.W"),
+            ("        for key in self.parameters:\n", '        self.W = self.W - lr * self.grads["W"]\n'),
+            ("            self.parameters[key] -= lr * self.grads[key]", '        self.b -= lr * self.grads["b"]'),
+        ],
+        OWN_STEP,
+        [r"step\(lr\) makes new arrays .* and parameters holds the old ones"],
+    ),
+    "parameters that are copies at each call": (
+        [
+            ("self.parameters = {", "self.held = {"),
+            (
+                "    def forward",
+                '    def parameters(self):\n        return {"W": self.W.copy(), "b": self.b.copy()}\n\n    def forward',
+            ),
+            ('self.parameters["W"] + self.parameters["b"]', "self.W + self.b"),
+        ],
+        [],
+        ["parameters gives copies"],
+    ),
+    "parameters that were copied": (
+        [('"W": self.W, "b": self.b', '"W": self.W.copy(), "b": self.b.copy()'),
+         ('self.parameters["W"] + self.parameters["b"]', "self.W + self.b")],
+        [],
+        [r"cost\(X, Y\) does not change with parameters: are they copies"],
     ),
     "a step that changes nothing": (
         [("self.parameters[key] -= lr", "self.parameters[key].copy().__isub__(lr"), ("grads[key]\n", "grads[key])\n")],
         OWN_STEP,
-        [r"parameters are the same after step\(lr\), and the gradients are not 0"],
+        [r"step\(lr\) leaves parameters as they are, and the gradients are not 0"],
     ),
     "a step that changes a shape": (
         [("-= lr * self.grads[key]", "= self.grads[key][None]")],
@@ -177,6 +205,19 @@ def test_the_network_of_this_file_trains_both_ways(folder: Path) -> None:
         assert traced(compose(words(*others))).status == "finished"
 
 
+@pytest.mark.parametrize(
+    "gradients",
+    [
+        "[X.T @ dZ, dZ.sum(axis=0)]",  # a list in the order of the parameters
+        '{"dW": X.T @ dZ, "db": dZ.sum(axis=0), "dZ": dZ}',  # what else there is to say
+        '{"b": dZ.sum(axis=0), "W": X.T @ dZ}',
+    ],
+)
+def test_gradients_may_come_in_several_structures(gradients: str, folder: Path) -> None:
+    rewritten(folder, ('{"W": X.T @ dZ, "b": dZ.sum(axis=0)}', gradients))
+    assert check_experiment(compose(words())).ok
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_mistake_is_refused_before_the_run(case: str, folder: Path) -> None:
     edits, others, expected = REFUSED[case]
@@ -195,10 +236,16 @@ def test_a_mistake_is_refused_before_the_run(case: str, folder: Path) -> None:
         ("nett:Net", "there is no module 'nett' in .* Did you mean 'net:Net'"),
         ("net:Nett", "net has no 'Nett'; it has Net. Did you mean 'Net'"),
         ("./net.py:Net", "must be MODULE:NAME, as in my_module:MyNet.*Did you mean 'net:Net'"),
-        ("net:np", "has no cost"),
+        ("net:NET", "has no 'NET'"),
+        ("subprocess:run", "subprocess came with Python or an installed package"),
+        ("numpy:zeros", "numpy came with Python or an installed package"),
+        ("runner.nn.optimizers:adam", "adam is runner.nn.optimizers's|has no cost"),
+        ("net:np.zeros", "net:np.zeros"),
+        ("net:subprocess.run", "run is subprocess's, and not a network of yours"),
     ],
 )
 def test_a_network_that_is_not_there_is_refused(network: str, says: str, folder: Path) -> None:
+    rewritten(folder, ("import numpy as np", "import subprocess\n\nimport numpy as np"))
     with pytest.raises(ConfigError, match=says):
         compose(words(network=network))
 
@@ -210,7 +257,8 @@ def test_a_network_that_is_not_there_is_refused(network: str, says: str, folder:
         (("import numpy as np", "import nunpy as np"), "importing net raised ModuleNotFoundError: No module named"),
         (("class Net:", "class Net"), "importing net raised SyntaxError"),
         (("np.zeros(outputs)", "np.zero(outputs)"), r"Net\(\) raised AttributeError: .*net.py:7"),
-        (("X.T @ dZ", "X @ dZ"), r"gradients raised ValueError: .* for X \(4, 2\), Y \(4, 1\), .*net.py:19"),
+        (("X.T @ dZ", "X @ dZ"), r"gradients raised ValueError: .*; given X \(4, 2\), Y \(4, 1\), .*net.py:19"),
+        (("X.T @ dZ", "exit(3)"), r"gradients raised SystemExit: 3; given X"),
         (("def cost(self, X, Y)", "def cost(self, X)"), r"cost raised TypeError: .*takes 2 positional arguments"),
     ],
 )
@@ -235,5 +283,5 @@ def test_an_input_that_is_written_to_later_is_their_error(folder: Path) -> None:
 
 
 def test_columns_mistaken_for_rows_are_seen_by_their_shapes(folder: Path) -> None:
-    with pytest.raises(NetworkError, match=r"cost raised ValueError: .* for X \(2, 4\), Y \(1, 4\)"):
+    with pytest.raises(NetworkError, match=r"cost raised ValueError: .*; given X \(2, 4\), Y \(1, 4\)"):
         compose(words("architecture.samples=columns"))

@@ -216,3 +216,15 @@ def test_exit_codes_of_the_check_and_of_a_run(folder: Path) -> None:
     assert "raises.py" in done.stderr
     assert "AttributeError" in done.stderr
     assert not (folder / "outputs").exists()
+
+
+def test_new_rows_of_a_file_are_predicted_and_no_model_of_its_code_is_claimed(folder: Path) -> None:
+    overrides = words("style_closures:make_network", "hydra.run.dir=run", "training.iterations=400", "tracking=none")
+    assert command("runner", *overrides).returncode == 0
+    (folder / "new.csv").write_text("x1,x2\n0,0\n0,1\n1,0\n1,1\n")
+    done = command("runner.predict", "run", "--data", "new.csv")
+    assert done.stdout.split() == ["prediction", "0", "1", "1", "0"], done.stderr
+    assert not (folder / "run" / "model").exists()
+    (folder / "style_closures.py").unlink()
+    done = command("runner.predict", "run", "--data", "new.csv")
+    assert (done.returncode, "there is no module 'style_closures'" in done.stderr) == (2, True)
