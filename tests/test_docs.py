@@ -1,5 +1,6 @@
 """README and docs: every command in them runs, and what they show is what is printed."""
 
+import json
 import os
 import re
 import shlex
@@ -246,3 +247,32 @@ class serving:
     def __exit__(self, *_: object) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def python_blocks() -> list[str]:
+    """The Python of the pages that is not a file: what one types."""
+    blocks = [text for page in PAGES for text in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)]
+    return [block for block in blocks if not block.startswith("# ")]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("block", python_blocks(), ids=lambda block: block.splitlines()[0])
+def test_the_python_of_the_pages_runs(block: str, folder: Path) -> None:
+    if block.startswith("def "):  # an optimizer to be added: in its module
+        added = f"from runner.nn import optimizers\nexec({block!r}, vars(optimizers))\n"
+        block = f"{added}assert optimizers.sign(0.1).lr == 0.1"
+    where = re.search(r'"(outputs/[^"]+)"', block)
+    words = ["dataset=csv", "dataset.path=my.csv", "dataset.target=label", "training.iterations=20"]
+    words += [f"hydra.run.dir={where[1] if where else 'run'}", *["tracking=none"] * ("mlflow" not in block)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
+    environment["PYTHONPATH"] = str(ROOT)
+    begun = [sys.executable, "-m", "runner", *words]
+    subprocess.run(begun, cwd=folder, env=environment, check=True, capture_output=True)
+    if "RUN_ID" in block:
+        summary = json.loads((folder / "run" / "summary.json").read_text())
+        block = block.replace("RUN_ID", summary["mlflow_run_id"])
+        block = f"import pandas\nrows = pandas.read_csv('new.csv', dtype=float)\n{block}"
+    (folder / "typed.py").write_text(block)
+    typed = [sys.executable, "-W", "ignore", "typed.py"]
+    done = subprocess.run(typed, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
