@@ -87,6 +87,7 @@ class DiagnosisOptions:
     most: Count
     cure: bool
     seeds: PositiveCount
+    check_gradients: bool
 
 
 @dataclass(frozen=True)
