@@ -41,9 +41,9 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
-    here.diagnose(results)
     if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
         here.hand_on(results, results[0])
+    here.diagnose(results)
     return results[0].objective
 
 

@@ -90,6 +90,7 @@ class DiagnosisOptions:
     most: Count
     cure: bool
     seeds: PositiveCount
+    check_gradients: bool
 
 
 @dataclass(frozen=True)
@@ -436,7 +437,8 @@ def _head(architecture: Architecture, dataset: Dataset, problems: list[str]) -> 
     elif loss.startswith("cross_entropy") and dataset.classes is None:
         problems.append(f"architecture.loss={loss} needs classes, and the targets of {dataset.name} are numbers.")
     if output == "softmax" and dataset.classes is None:
-        problems.append(f"architecture.output=softmax needs classes, and the targets of {dataset.name} are numbers.")
+        asked = "output=softmax" if architecture.own is None else "labels=one_hot"
+        problems.append(f"architecture.{asked} needs classes, and the targets of {dataset.name} are numbers.")
     return output, loss
 
 

@@ -22,6 +22,7 @@ from runner.diagnosis.evidence import FRESH
 from runner.experiment import Experiment, build_plain, compose_with
 from runner.gradients import check_recipe
 from runner.journal import Journal, first
+from runner.nn.gradcheck import Check
 from runner.nonfinite import NonFinite
 from runner.record import SUMMARY, Result, spelled
 from runner.schema import ConfigError
@@ -53,6 +54,21 @@ def diagnose(
         _diagnose(result, composer)
         follow(result.directory)
     return [result for result in results if result.findings]
+
+
+def checked(results: Sequence[Result]) -> list[tuple[Result, Check]]:
+    """The gradient check of each run that asks for it. A wrong gradient is a finding, whether the run failed or not."""
+    found = []
+    for result in results:
+        recipe = result.experiment.recipe
+        if not result.experiment.diagnosis.check_gradients or recipe.source is not None or result.status == "error":
+            continue
+        check = check_recipe(recipe)
+        if check.mistake is not None and not result.findings:
+            result.findings = [plain(diagnosis.of_gradient(check, "wrong gradient", 0))]
+            record(result)
+        found.append((result, check))
+    return found
 
 
 def _diagnose(result: Result, composer: Composer) -> None:

@@ -16,7 +16,8 @@ from runner.nn.faults import Fault
 from runner.nn.gradcheck import Check, Costs, Mistake
 from runner.nn.network import Network, forward, make_pass, with_ones
 from runner.nn.types import Array, affine_of
-from runner.own.check import check_own
+from runner.own.check import check_own, own_parts
+from runner.own.stack import OwnStack
 from runner.recipe import Data, Recipe
 from runner.stack import Snapshot, Stack
 
@@ -36,7 +37,10 @@ def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
     job = scratch(recipe)
     if job.own is not None:
         with threads.limited(job), np.errstate(all="ignore"):
-            return check_own(job, seed)
+            found = check_own(job, seed)
+            ours = found.ok and job.own.options.update == "ours"
+            wrong = _update(job, found.gradient[None]) if ours else None
+            return found._replace(ok=False, mistake=wrong) if wrong else found
     parts = gradcheck.parts_of(job.widths)
     theta = gradcheck.scratch(parts, seed)
     with threads.limited(job), np.errstate(all="ignore"):
@@ -125,9 +129,8 @@ def _update(recipe: Recipe, g: Array) -> Mistake | None:
     wanted = list(_steps(replace(recipe, fault=Fault()), g))
     if all(_close(a, b) for a, b in zip(given, wanted, strict=True)):
         return None
-    bias = np.concatenate(
-        [np.full(part.stop - part.start, part.kind == "b") for part in gradcheck.parts_of(recipe.widths)]
-    )
+    parts = gradcheck.parts_of(recipe.widths) if recipe.own is None else own_parts(recipe)
+    bias = np.concatenate([np.full(part.stop - part.start, part.kind == "b") for part in parts])
     first, expected = given[0], wanted[0]
     if _close(first, -expected):
         return Mistake("ascent", None, "The update adds the step where it should take it away: up the slope.", {})
@@ -142,6 +145,7 @@ def _update(recipe: Recipe, g: Array) -> Mistake | None:
 
 def _steps(recipe: Recipe, g: Array) -> Iterator[Array]:
     """The first steps (1, P) of an update that is given g, and then g / 2."""
-    stack = Stack([recipe], Snapshot(0, np.arange(1), np.ones_like(g), None))
+    kind = Stack if recipe.own is None else OwnStack
+    stack = kind([recipe], Snapshot(0, np.arange(1), np.ones_like(g), None))
     for share in (1.0, 0.5):
         yield stack.advance(share * g).copy()

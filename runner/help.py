@@ -28,6 +28,7 @@ TITLES = {
     "schedule": "what the learning rate is multiplied by as training goes",
     "training": "see the keys below",
     "fault": "a mistake to plant",
+    "diagnosis": "what a failed run is told at its end",
     "search": "who chooses the values of ranges",
     "tracking": "where the record goes",
 }

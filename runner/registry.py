@@ -6,6 +6,7 @@ in the middle is finished. Only MLflow's client is used, so that a tracking proc
 
 import contextlib
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ import yaml
 
 NAME = "model"  # of the logged model: runs:/RUN/model
 DIGEST = "weights.sha256"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def log_model(client: Any, folder: Path, run_id: str, experiment_id: str) -> None:
     """Have the store know the model in `folder` as the run's, whole and once. `client` is an MlflowClient."""
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
-    about = yaml.safe_load((folder / "MLmodel").read_text(encoding="utf-8"))
+    about = yaml.load((folder / "MLmodel").read_text(encoding="utf-8"), _LOADER)
     digest = hashlib.sha256((folder / "artifacts" / "weights.npz").read_bytes()).hexdigest()
     found = client.search_logged_models([experiment_id], filter_string=f"source_run_id = '{run_id}'")
     model = next((model for model in found if model.tags.get(DIGEST) == digest), None)
@@ -34,7 +37,9 @@ def log_model(client: Any, folder: Path, run_id: str, experiment_id: str) -> Non
         named = {"artifact_path": model.artifact_location, "run_id": run_id}
         named |= {"model_id": model.model_id, "model_uuid": model.model_id}
         with tempfile.TemporaryDirectory() as place:
-            (Path(place) / "MLmodel").write_text(yaml.safe_dump({**about, **named}, allow_unicode=True), "utf-8")
+            (Path(place) / "MLmodel").write_text(
+                yaml.dump({**about, **named}, Dumper=_DUMPER, allow_unicode=True), "utf-8"
+            )
             client.log_model_artifact(model.model_id, str(Path(place) / "MLmodel"))
         client.finalize_logged_model(model.model_id, "READY")
     if name := (about.get("metadata") or {}).get("register"):
@@ -43,7 +48,7 @@ def log_model(client: Any, folder: Path, run_id: str, experiment_id: str) -> Non
 
 def _params(folder: Path) -> dict[str, str]:
     """What the page of the model shows: the network."""
-    network = yaml.safe_load((folder / "artifacts" / "network.json").read_text(encoding="utf-8"))
+    network = json.loads((folder / "artifacts" / "network.json").read_text(encoding="utf-8"))
     return {key: str(network[key])[:500] for key in ("widths", "activation", "output", "loss")}
 
 

@@ -16,6 +16,7 @@ from runner import shrink, threads
 from runner.experiment import Experiment
 from runner.leaderboard import Fold, fold, ranked
 from runner.ledger import Trial
+from runner.nn.gradcheck import Check
 from runner.record import Result, command
 from runner.search import Search, best
 
@@ -104,6 +105,24 @@ def findings(told: Sequence[Result], of: int) -> None:
             counts.setdefault(finding["cause"], []).append(result.name)
     for cause, names in counts.items():
         out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
+
+
+def gradient(ended: Result, check: Check) -> None:
+    """The verdict of the gradient check of a run, layer by layer."""
+    rho = ", ".join(f"{layer.rho:.6f}" for layer in check.layers)
+    words = "right in every layer" if check.mistake is None else f"{check.mistake.kind}: {check.mistake.sentence}"
+    console().print(
+        Text(f"gradient of {ended.name}: {words} (rho by layer {rho}; relative error {check.relative_error:.1e})")
+    )
+    for layer in check.layers:
+        if not layer.ok and layer.worst:
+            one = layer.worst[0]
+            place = ", ".join(str(i) for i in one.place)
+            console().print(
+                Text(
+                    f"  worst of layer {layer.layer}: {one.part}[{place}] is {one.analytic:.6g}, not {one.numeric:.6g}"
+                )
+            )
 
 
 def cure(failed: Result, run: Result | None) -> None:

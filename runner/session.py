@@ -40,6 +40,7 @@ class Session:
         self.sweep: str | None = None  # its id
         self.sweep_dir = Path()
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
+        self.wrong_gradients = 0  # of those that diagnosis.check_gradients asks for
         self.index = Index()
         self.jobs: list[list[str]] = []  # of a sweep, as the door has expanded them
         self.crew: Crew | None = None  # workers of a cluster, where the door has found one
@@ -132,6 +133,10 @@ class Session:
             return
         told = findings.diagnose(results, self.composer, self.follow)
         screen.findings(told, len(results))
+        for result, check in findings.checked(results):
+            self.follow(result.directory)
+            self.wrong_gradients += not check.ok
+            screen.gradient(result, check)
         for failed, cure in findings.cured(told, self.composer, self._made):
             self.follow(failed.directory)
             screen.cure(failed, cure)
@@ -186,7 +191,7 @@ class Session:
                 screen.console().print("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
-        return int(self.failed_elsewhere > 0 or any(result.failed for result in self.results))
+        return int(self.failed_elsewhere + self.wrong_gradients > 0 or any(result.failed for result in self.results))
 
     def _wait(self, uri: str) -> None:
         assert self.tracker is not None

@@ -29,6 +29,7 @@ PAIRS = [
     (f"{a}={x}", f"{b}={y}")
     for a, b in itertools.combinations(GROUPS, 2)
     for x, y in itertools.product(names(a), names(b))
+    if "own" not in (x, y)  # needs a network of somebody's own: tests/own
 ]
 
 
@@ -58,18 +59,30 @@ def test_every_pair_of_options_builds_trains_and_logs(
     composer: Composer, data_files: dict[str, list[str]], tmp_path: Path
 ) -> None:
     assert len(PAIRS) > 1000
-    experiments: list[Experiment] = []
+    built: dict[tuple[str, str], Experiment] = {}
+    refused = {}
     for pair in PAIRS:
-        experiments.append(compose_with(composer, with_files(pair, data_files)))
-    records = run([Job(experiment, tmp_path / str(number), "pair") for number, experiment in enumerate(experiments)])
-    assert len(records) == len(PAIRS)
-    diverged = [pair for pair, record in zip(PAIRS, records, strict=True) if record.status == "diverged"]
+        try:
+            built[pair] = compose_with(composer, with_files(pair, data_files))
+        except ConfigError as error:  # a fault that this network or these labels have no place for
+            refused[pair] = error.problems
+    for pair, found in refused.items():
+        assert any(word.startswith("fault=") for word in pair), (pair, found)
+        assert all(problem.startswith("fault") for problem in found), (pair, found)
+    assert len(refused) <= len(PAIRS) // 10, refused
+    records = run([Job(experiment, tmp_path / str(number), "pair") for number, experiment in enumerate(built.values())])
+    assert len(records) == len(built)
+    diverged = [
+        pair
+        for pair, record in zip(built, records, strict=True)
+        if record.status == "diverged" and not any(word.startswith("fault=") for word in pair)
+    ]
     assert len(diverged) <= 3, diverged  # constant weights of .5 on many features saturate at once: that is their due
-    for pair, record in zip(PAIRS, records, strict=True):
+    for pair, record in zip(built, records, strict=True):
         assert record.status in ("finished", "diverged"), (pair, record.status, record.error)
         steps = [line["step"] for line, _ in journal.read(record.directory) if line["kind"] == "row"]
         assert steps[0] == 0, pair
-        assert steps[-2:] == [2, 3] or pair in diverged, pair
+        assert steps[-2:] == [2, 3] or record.status == "diverged", pair
         assert (record.directory / SUMMARY).exists(), pair
 
 

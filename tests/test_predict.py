@@ -133,7 +133,8 @@ def test_a_network_of_the_users_own_predicts_too_and_has_no_model(
     )
     (tmp_path / "new.csv").write_text("x2,x1\n1,0.5\n")
     assert main([str(tmp_path / "run"), "--data", "new.csv", "--out", "out.csv"]) == 0
-    assert float(table(tmp_path / "out.csv")[1][1]) == trained.outputs(np.array([[0.5, 1]]))[0, 0]
+    (answer,) = trained.predict(np.array([[0.5, 1]])).tolist()
+    assert table(tmp_path / "out.csv") == [["prediction"], [f"{answer:.0f}"]]
     assert not (tmp_path / "run" / "model").exists()
 
 

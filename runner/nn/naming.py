@@ -75,7 +75,11 @@ def _unsteady(found: Check) -> Mistake | None:
     g, again = found.gradient, found.again
     if np.allclose(g, again, rtol=1e-9, atol=1e-300):
         return None
-    ratio, distance = _ratio(again, g)
+    changed = np.zeros(len(g), dtype=bool)  # whole arrays: a sum may be kept of the weights' alone
+    for part in (each.part for layer in found.layers for each in layer.parts):
+        span = slice(part.start, part.stop)
+        changed[span] = not np.allclose(g[span], again[span], rtol=1e-9, atol=1e-300)
+    ratio, distance = _ratio(again[changed], g[changed])
     evidence = {"second call / first call": ratio}
     if distance < FITS and ratio > 1:
         says = f"A second call at the same parameters gives {ratio:.4g} times the gradient: it is added to what was."

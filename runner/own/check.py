@@ -17,7 +17,7 @@ from runner.own.network import OwnNetwork
 from runner.own.parts import parts_of
 from runner.own.stack import given, source_of
 from runner.own.vectorized import watched
-from runner.recipe import Recipe
+from runner.recipe import Data, Recipe
 
 WIDE = 50_000  # parameters from which on fewer coordinates are looked at
 LR = 1e-3  # of the steps that are tried
@@ -31,7 +31,7 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
     source, data = source_of(recipe), recipe.sets["train"]
     network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
     X, Y = given(data, source)
-    parts = parts_of(network.layout, recipe.widths[0], recipe.widths[-1])
+    parts = own_parts(recipe)
     theta = gradcheck.scratch(parts, seed)
 
     def cost(theta: Array) -> float:
@@ -54,7 +54,34 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
     targets = np.eye(source.classes)[data.y] if source.options.labels == "index" and source.classes > 2 else data.Y
     structure = recognised(costs, parts, data.X, targets, seed)
     hypotheses = None if structure is None else mistakes.hypotheses(structure)
-    return naming.named(found, costs, theta, parts, len(data.X), hypotheses)
+    found = naming.named(found, costs, theta, parts, len(data.X), hypotheses)
+    if structure is None and found.mistake is not None and found.mistake.kind == "wrong output derivative":
+        network.write(theta)
+        return found._replace(mistake=_mixed(network, recipe, found.mistake) or found.mistake)
+    return found
+
+
+def own_parts(recipe: Recipe) -> list[Part]:
+    """What weights and biases the network's parameters are, layer by layer."""
+    return parts_of(source_of(recipe).layout, recipe.widths[0], recipe.widths[-1])
+
+
+def _mixed(network: OwnNetwork, recipe: Recipe, found: Mistake) -> Mistake | None:
+    """A cost in which samples have to do with each other: it is not that of its halves."""
+    source, data = source_of(recipe), recipe.sets["train"]
+    half = len(data.X) // 2
+    if not half:
+        return None
+    rows = slice(0, 2 * half), slice(0, half), slice(half, 2 * half)
+    costs = [network.cost(*given(Data(data.X[part], data.Y[part], data.y[part]), source)) for part in rows]
+    whole, first, second = costs
+    if any(abs(whole - wanted) <= 1e-9 * abs(whole) for wanted in ((first + second) / 2, first + second)):
+        return None
+    says = (
+        "The cost of all samples is not the mean of the costs of their halves: something is summed or normalised over "
+        "the samples where it should be over the classes, as when softmax has the wrong axis."
+    )
+    return Mistake("samples mixed", found.layer, says, {"cost": whole, "mean of its halves": (first + second) / 2})
 
 
 def _update(network: OwnNetwork, gradient: gradcheck.Gradient, theta: Array, parts: Sequence[Part]) -> Mistake | None:

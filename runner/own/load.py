@@ -61,9 +61,12 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
 
 
 def still(*seed: int) -> None:
-    """Set NumPy's and Python's global generators, which many networks draw from: their noise is then one of (seed)."""
-    np.random.seed(list(seed))
-    random.seed(repr(seed))
+    """Set NumPy's and Python's global generators, which many networks draw from: their noise is then one of (seed).
+
+    A single seed gives the draws that a program with np.random.seed(seed) at its top has.
+    """
+    np.random.seed(seed[0] if len(seed) == 1 else list(seed))
+    random.seed(seed[0] if len(seed) == 1 else repr(seed))
 
 
 def sources(own: Own) -> list[Path]:

@@ -67,7 +67,7 @@ class OwnStack:
         self.batches_per_epoch = -(-len(self.recipe.sets["train"].X) // self.plan.batch_size)
         self.dropping, self.seen = False, None
         self._epoch, self._order = -1, np.empty(0, dtype=np.intp)
-        self.parts = parts_of(self.network.layout, self.recipe.widths[0], self.recipe.widths[-1])
+        self.parts = parts_of(self.source.layout, self.recipe.widths[0], self.recipe.widths[-1])
         self._cuts = [0, *self.network.ends[:-1].tolist()]
 
     @classmethod

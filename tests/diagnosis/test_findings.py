@@ -63,6 +63,20 @@ def test_of_a_network_of_ones_own_the_gradient_is_looked_at(
     assert "slope of the cost" in shown
 
 
+@pytest.mark.parametrize(("fault", "code"), [("none", 0), ("halved_gradient", 1)])
+def test_the_gradient_is_checked_where_that_is_asked_for_whether_the_run_failed_or_not(
+    tmp_path: Path, fault: str, code: int
+) -> None:
+    words = ["dataset=xor", f"fault={fault}", "diagnosis.check_gradients=true", "tracking=offline", "hydra.run.dir=run"]
+    command = [sys.executable, "-m", "runner", *words]
+    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert "target train/cost <= 0.346574: reached" in done.stdout
+    assert ("right in every layer" in done.stdout) == (code == 0)
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert [finding["symptom"] for finding in summary["findings"]] == ["wrong gradient"] * code
+
+
 def test_rows_that_are_streamed_are_not_diagnosed(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     with h5py.File(tmp_path / "own.h5", "w") as file:

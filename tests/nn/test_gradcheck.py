@@ -209,6 +209,15 @@ def test_coordinates_at_a_kink_are_left_out():
     assert found.layers[0].parts[0].kinks == 3
 
 
+def test_a_kink_within_the_step_along_the_gradient_is_no_alarm():
+    """max(0, θ - 1 - 3e-6) bends within 1e-5 of θ = 1, and not within 1e-6; a wrong gradient is still wrong there."""
+    part = gradcheck.Part("W1", 1, "W", 0, 1, (1, 1))
+    costs = gradcheck.one_by_one(lambda theta: float(theta[0] + max(0.0, theta[0] - 1 - 3e-6)))
+    for slope, right in ((1.0, True), (1.3, False)):
+        found = gradcheck.check(costs, lambda theta, slope=slope: np.array([slope]), np.ones(1), [part])
+        assert found.ok is right
+
+
 def test_a_gradient_that_is_not_a_number_fails():
     found = checked(changed(3, "W", lambda g: g * np.nan))
     assert found.mistake is not None

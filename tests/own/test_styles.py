@@ -65,6 +65,23 @@ def overrides(network: str, others: list[str]) -> list[str]:
     return [*dataset, "architecture=own", f"architecture.network={network}", *others]
 
 
+# Others than those of MISTAKES: what is in a kind of its own, or known only of some styles.
+FURTHER = [
+    ("pairs", "e / e.sum(axis=1, keepdims=True)", "e / e.sum(axis=0, keepdims=True)", "samples mixed", 3),
+    ("layers", "self.dW, self.db = dZ @", "self.dW, self.db = getattr(self, 'dW', 0) + dZ @", "accumulated", None),
+    ("layers", "self.b -= lr * self.db", "pass", "bias not updated", None),
+    ("layers", "self.W -= lr * self.dW", "self.W -= lr * self.dW.mean()", "wrong update", None),
+    ("list", "d2 @ W2.T", "d2 @ W2", "transposed", 1),
+    ("list", "h1.T @ d2", "h2.T @ d2", "off by one layer", 2),
+    ("list", "(1 - h2**2)", "(1 - h2**2) ** 2", "activation derivative twice", 2),
+    ("dictionary", "dZ2 @ A1.T", "dZ2 @ Z1.T", "wrong inputs", 2),
+    ("dictionary", "dZ2 = A2 - Y", "dZ2 = (A2 - Y) * A2 * (1 - A2)", "output derivative twice", 2),
+    ("attributes", "v + g", "v - g", "ascent", None),
+    ("functions", ' + LAMBDA * params["weights"][l]', "", "l2", 2),
+    ("theta", "a2 * (1 - a2)", "a2", "wrong activation derivative", 1),
+]
+
+
 def styled(style: str) -> list[str]:
     name, others = STYLES[style]
     return overrides(f"style_{style}{':' * bool(name)}{name}", others)
@@ -82,9 +99,11 @@ def test_a_right_network_passes(style: str, folder: Path) -> None:
     assert all(abs(layer.rho - 1) < 3e-3 and layer.relative_error < 1e-6 for layer in found.layers)
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_its_mistake_is_named(style: str, folder: Path) -> None:
-    right, wrong, kind, layer = MISTAKES[style]
+@pytest.mark.parametrize(
+    ("style", "right", "wrong", "kind", "layer"),
+    [*((style, *mistake) for style, mistake in MISTAKES.items()), *FURTHER],
+)
+def test_its_mistake_is_named(style: str, right: str, wrong: str, kind: str, layer: int | None, folder: Path) -> None:
     path = folder / f"style_{style}.py"
     source = path.read_text()
     assert source.count(right) == 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from runner import journal
+from runner.check import check_experiment
 from runner.experiment import compose
 from runner.record import WEIGHTS
 from runner.sweep import Job, Stop, run
@@ -89,6 +90,16 @@ def test_where_it_leaves_the_numbers_is_found() -> None:
     assert (trace.nonfinite["layer"], trace.nonfinite["array"]) == (2, "cost")
     assert trace.nonfinite["step"] == trace.steps[-1] - 1
     assert np.isinf(trace["train/cost"][-2])
+
+
+def test_the_posts_network_costs_what_our_copy_of_the_post_costs() -> None:
+    """The same draws, the same mistake, the same update: their NumPy lines and our stack, to the last digits."""
+    alike = ["training.iterations=270", "training.log_every=30", "optimizer=gd", "optimizer.lr=0.1", "seed=3"]
+    theirs = traced(compose([*words("post_xor:Network", *COLUMNS), *alike]))
+    ours = traced(compose(["experiment=posts/xor", *alike]))
+    np.testing.assert_allclose(theirs["train/cost"], ours["train/cost"], rtol=1e-9)
+    np.testing.assert_allclose(theirs["grad_norm"], ours["grad_norm"], rtol=1e-8)
+    np.testing.assert_allclose(theirs.own["W1"].T, ours.weights[0][0], rtol=1e-8)
 
 
 @pytest.mark.parametrize("others", [[], ["training.batch_size=3"], ["schedule=cosine", "optimizer.clip_norm=0.1"]])
@@ -228,3 +239,27 @@ def test_new_rows_of_a_file_are_predicted_and_no_model_of_its_code_is_claimed(fo
     (folder / "style_closures.py").unlink()
     done = command("runner.predict", "run", "--data", "new.csv")
     assert (done.returncode, "there is no module 'style_closures'" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("ascent", "ascent"), ("accumulated_gradient", "accumulated")])
+def test_a_fault_in_our_update_is_found_with_their_gradients(fault: str, kind: str) -> None:
+    found = check_experiment(compose(words("style_list:Network", f"fault={fault}")))
+    assert found.mistake is not None
+    assert (found.ok, found.mistake.kind) == (False, kind)
+
+
+def test_an_object_and_a_package_of_modules_will_do(folder: Path) -> None:
+    package = folder / "nets" / "kinds"
+    package.mkdir(parents=True)
+    source = (folder / "tiny.py").read_text()
+    (package / "__init__.py").write_text("from .logistic import Tiny\n\nready = Tiny(2, 1)\n")
+    (package / "shared.py").write_text("WIDTH = 1\n")
+    (package / "logistic.py").write_text(
+        source.replace("import numpy as np", "import numpy as np\n\nfrom . import shared")
+    )
+    traces = [traced(compose(words(f"nets.kinds{name}"))) for name in (":Tiny", ":ready", ".logistic:Tiny")]
+    for trace in traces:
+        np.testing.assert_array_equal(trace.own["W"], traces[0].own["W"])
+    before = compose(words("nets.kinds:Tiny")).key()
+    (package / "shared.py").write_text("WIDTH = 2\n")
+    assert compose(words("nets.kinds:Tiny")).key() != before
