@@ -5,8 +5,9 @@ A worker writes nothing and knows no journal: who gave the order does that, with
 
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from runner.train import Event, Rows, train
 EVERY = 0.2
 
 
-class Order(NamedTuple):
+@dataclass(frozen=True)
+class Order:
     """A stack to train: the resolved configuration of each member, the digest of their data.
 
     `blas_threads` is the most that BLAS has where the sweep was started: sums are split as they would be there.
@@ -30,27 +32,32 @@ class Order(NamedTuple):
     blas_threads: int
 
 
-class Ready(NamedTuple):
+@dataclass(frozen=True)
+class Ready:
     """The worker can be given an order."""
 
 
-class Said(NamedTuple):
+@dataclass(frozen=True)
+class Said:
     """The next events of the order, in their order."""
 
     events: list[Event]
 
 
-class Done(NamedTuple):
+@dataclass(frozen=True)
+class Done:
     """The order is done: every member has ended."""
 
 
-class Failed(NamedTuple):
+@dataclass(frozen=True)
+class Failed:
     """Training has raised; those members that have not ended will not."""
 
     traceback: str
 
 
-class Died(NamedTuple):
+@dataclass(frozen=True)
+class Died:
     """The worker is gone, and the rest of what it was to say with it."""
 
     cause: str
