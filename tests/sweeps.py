@@ -38,7 +38,9 @@ def sweep(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.Comple
 
 def children(pid: int, word: str) -> list[int]:
     """The processes that this one has started, of whose command line `word` is a part."""
-    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(
+        ["ps", "-A", "-ww", "-o", "pid=,ppid=,command="], capture_output=True, text=True, check=True
+    ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     return [int(row[0]) for row in rows if len(row) == 3 and int(row[1]) == pid and word in row[2]]
 
@@ -46,7 +48,7 @@ def children(pid: int, word: str) -> list[int]:
 def in_group(pid: int) -> list[str]:
     """What is left of the process group, zombies aside."""
     table = subprocess.run(
-        ["ps", "-A", "-o", "pgid=,stat=,command="], capture_output=True, text=True, check=True
+        ["ps", "-A", "-ww", "-o", "pgid=,stat=,command="], capture_output=True, text=True, check=True
     ).stdout
     rows = [line.split(None, 2) for line in table.splitlines()]
     return [row[2] for row in rows if len(row) == 3 and int(row[0]) == pid and not row[1].startswith("Z")]

@@ -118,7 +118,7 @@ def test_an_interrupt_ends_those_running_and_begins_no_more(composer: Composer, 
     def after_a_row(record: Any) -> None:
         stop.asked = True
 
-    made = jobs(composer, tmp_path, "dataset=xor", "optimizer=gd,adam,momentum,adagrad", "training.iterations=20000")
+    made = jobs(composer, tmp_path, "dataset=xor", "optimizer=gd,adam,momentum,adagrad", "training.iterations=2000000")
     crew = Processes(2)
     results = executor.run(made, [[0], [1], [2], [3]], crew, progress=after_a_row, stop=stop)
     assert [result.status for result in results] == ["interrupted"] * 2
@@ -137,6 +137,7 @@ def test_what_raises_in_a_stack_is_found_by_training_each_alone(composer: Compos
     assert "ConfigError" in results[1].error
 
 
+@pytest.mark.usefixtures("halting")
 def test_fail_fast_stops_at_the_first_that_fails(composer: Composer, tmp_path: Path) -> None:
     made = jobs(composer, tmp_path, "dataset=xor", "seed=range(6)", "training.iterations=10")
     crew = Mortals(0)
