@@ -41,9 +41,10 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
-    if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
-        here.hand_on(results, results[0])
+    kept = results if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all" else []
+    here.hand_on(kept, results[0])
     here.diagnose(results)
+    here.draw(kept)
     return results[0].objective
 
 
@@ -70,6 +71,7 @@ def main() -> None:
             screen.result(result)
             here.diagnose([result])
             here.hand_on([result], result)
+            here.draw([result])
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()

@@ -109,6 +109,7 @@ class Experiment:
     objectives: tuple[Objective, ...]  # the first is the plan's
     search: SearchOptions | None
     labels: np.ndarray  # what a single output is trained towards, one a class; empty for softmax and regressions
+    plots: bool = True
     progress: bool = True
     composed: Composed | None = None
 
@@ -150,6 +151,7 @@ def general(
     rng: Literal["default", "legacy"],
     dtype: Literal["float64", "float32"],
     allow_unreachable_labels: bool,
+    plots: bool,
     progress: bool,
     resume: str | None,
 ) -> None:
@@ -279,6 +281,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = ()) -> Experim
         objectives=ranked_by,
         search=search_options(plain["search"]),
         labels=labels,
+        plots=plain["plots"],
         progress=plain["progress"],
     )
 

@@ -78,6 +78,7 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
         screen.leaderboard(results)
         here.diagnose(results)
         here.hand_on(leaderboard.kept(results), leaderboard.ranked(results)[0])
+        here.draw(leaderboard.kept(results))
         _record_summary(here.sweep, sweep_dir, results)
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in results]
@@ -120,6 +121,7 @@ def search(master: DictConfig) -> list[JobReturn]:
         screen.leaderboard(here.results)
         screen.search_ends(hunt, trials)
         here.hand_on(leaderboard.kept(here.results), leaderboard.ranked(here.results)[0])
+        here.draw(leaderboard.kept(here.results))
         _record_summary(here.sweep, sweep_dir, here.results, hunt.found(trials))
         here.follow(sweep_dir / SUMMARY_DIR)
     return [_job_return(result) for result in here.results]

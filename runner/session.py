@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import findings, live, model, screen, sweep
+from runner import findings, live, model, pictures, screen, sweep
 from runner.configuration import Composer
 from runner.experiment import Experiment, compose_with
 from runner.index import Index
@@ -144,6 +144,15 @@ class Session:
         """Write the models of these runs, which have ended, and have them brought into MLflow."""
         for directory in model.hand_on(results, best):
             self.follow(directory)
+
+    def draw(self, results: Sequence[Result]) -> None:
+        """Draw these runs, which have ended and are told of, and have the pictures brought into MLflow."""
+        for result in [] if self.stop.asked else results:
+            try:
+                if pictures.hand_on(result):
+                    self.follow(result.directory)
+            except Exception as error:  # a picture is no reason for a run to fail
+                screen.console().print(f"no pictures of {result.name}: {error}", markup=False)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""
