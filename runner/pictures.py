@@ -15,8 +15,8 @@ FOLDER = "plots"
 def hand_on(result: Result) -> bool:
     """Draw a run that has ended, unless that was done, and have its journal say so; whether there is anything new.
 
-    Its note, which is what its page in MLflow shows, gets the pictures, the result in a sentence and its command. Raises
-    `runner.journal.JournalError` where another command is adding to the run, or it may not be written here.
+    Its note, which is what its page in MLflow shows, gets the pictures, the result in a sentence and its command.
+    Raises `runner.journal.JournalError` where another command is adding to the run, or it may not be written here.
     """
     if not result.experiment.plots or are_drawn(result.directory):
         return False
