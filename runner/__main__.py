@@ -64,6 +64,7 @@ def main() -> None:
             task()
             return
         here = session.open_session(arguments.config_dir)
+        here.words = sys.argv[1:]
         resumed = [text for text in arguments.overrides if text.startswith("resume=")]
         if resumed and not arguments.multirun and not arguments.cfg:
             others = [text for text in arguments.overrides if text not in resumed]

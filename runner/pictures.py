@@ -1,12 +1,15 @@
-"""The pictures of a run by themselves: drawn after its result is printed, and named in its journal for MLflow.
+"""The pictures of a run, and the report of a sweep, by themselves: after the result is printed, and into MLflow.
 
-matplotlib takes longer to import than many a run to train, so it is imported where the first picture is drawn.
+matplotlib and, for the report, Bokeh take longer to import than many a run to train: they are imported where they are
+needed.
 """
 
+import shutil
 from pathlib import Path
 
 from runner import findings, journal, trace
 from runner.journal import Journal
+from runner.leaderboard import SUMMARY_DIR
 from runner.record import Result
 
 FOLDER = "plots"
@@ -30,6 +33,19 @@ def hand_on(result: Result) -> bool:
             run.artifact(FOLDER, FOLDER)
             run.tags({findings.NOTE: note(headline(loaded), result, paths)})
     return bool(paths)
+
+
+def report(sweep_dir: Path, best: Result) -> Path:
+    """Make the report of a sweep that has ended, and have the sweep's own run name it; its path in `sweep_dir`."""
+    from runner import report
+
+    page, summary = report.write(sweep_dir), sweep_dir / SUMMARY_DIR
+    with Journal.supplement(summary) as run:
+        shutil.copyfile(page, summary / page.name)  # a run's artifacts lie in its own directory
+        run.artifact(page.name)
+        told = f"**Best: {best.name}**", f"All runs: `{page.name}` among the artifacts."
+        run.tags({findings.NOTE: "\n\n".join([*told, f"`{journal.first(summary)['command']}`"])})
+    return page
 
 
 def are_drawn(directory: Path) -> bool:

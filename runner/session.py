@@ -35,6 +35,7 @@ class Session:
         self.stop = Stop()
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
+        self.words: list[str] = []  # of the command line
         self.sweep: str | None = None  # its id
         self.sweep_dir = Path()
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
@@ -153,6 +154,16 @@ class Session:
                     self.follow(result.directory)
             except Exception as error:  # a picture is no reason for a run to fail
                 screen.console().print(f"no pictures of {result.name}: {error}", markup=False)
+
+    def report(self, best: Result) -> None:
+        """Make the report of the sweep, which has ended, with `best` its best run."""
+        if self.stop.asked or not best.experiment.plots:
+            return
+        try:
+            page = pictures.report(self.sweep_dir, best)
+            screen.console().print(f"report: {screen.relative(page)}", markup=False)
+        except Exception as error:  # as with a picture
+            screen.console().print(f"no report: {error}", markup=False)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""
