@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from runner import plots, trace
+from runner import plots, screen, trace
 from runner.journal import JournalError
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     for directory, run in runs:
         drawn = plots.draw_run(run)
         for path in drawn.paths:
-            print(path)
+            print(screen.relative(path))
         if not drawn.paths:
             print(f"{directory}: nothing to draw, the run ended before its first row.", file=sys.stderr)
         elif drawn.note:
