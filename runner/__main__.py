@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import help, membership, screen, session
+from runner import help, membership, screen, session, terminal
 from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.own.network import NetworkError
@@ -50,6 +50,7 @@ def task(config: DictConfig) -> float:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 diverged or failed, 2 wrong configuration, 130 interrupted."""
+    terminal.prepare()
     # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
     arguments: Namespace = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]

@@ -46,7 +46,8 @@ MAY_IMPORT = {
     "runner/registry.py": (),
     "runner/store.py": ("runner.batches", "runner.bulk", "runner.journal", "runner.registry", "runner.tracking"),
     "runner/follow.py": ("runner.journal", "runner.store", "runner.tracking"),
-    "runner/sync.py": ("runner.journal", "runner.store", "runner.tracking"),
+    "runner/sync.py": ("runner.journal", "runner.store", "runner.terminal", "runner.tracking"),
+    "runner/terminal.py": (),
     "datasets/": (),
     "conf/": (),
 }

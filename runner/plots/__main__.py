@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from runner import plots, screen, trace
+from runner import plots, screen, terminal, trace
 from runner.journal import JournalError
 
 
 def main() -> None:
     """Exit codes: 0 drawn, 2 one of the directories holds no run that has ended; then nothing is drawn."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.plots", description=str(__doc__).split("`: ")[1])
     parser.add_argument("directories", nargs="+", metavar="DIR", help="a run's directory")
     runs, refused = [], []

@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from runner import report
+from runner import report, terminal
 from runner.journal import JournalError
 
 
 def main() -> None:
     """Exit codes: 0 made, 2 one of the directories holds no sweep."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.report", description=str(__doc__).split("`: ")[1])
     parser.add_argument("directories", nargs="+", metavar="SWEEP", help="a sweep's directory")
     code = 0
