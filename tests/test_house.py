@@ -99,6 +99,13 @@ def test_only_the_store_imports_mlflow(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_pictures_import_what_draws(path: Path) -> None:
+    for package, place in (("matplotlib", "runner/plots/"), ("bokeh", "runner/report/"), ("jinja2", "runner/report/")):
+        if not name(path).startswith(place):
+            assert not any(module.split(".")[0] == package for module in imports(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_data_and_network_do_not_know_each_other(path: Path) -> None:
     if name(path).startswith("runner/nn/"):
         assert not any(module.split(".")[0] == "datasets" for module in imports(path))

@@ -17,7 +17,7 @@ from stores import runs as stored
 
 from runner import load, report
 from runner.batches import NOTE
-from runner.report.page import payload
+from runner.report.page import html, payload
 from runner.report.runs import read, settings, swept
 from runner.store import Store
 
@@ -156,6 +156,16 @@ def test_long_runs_are_thinned_so_that_many_fit(monkeypatch: pytest.MonkeyPatch,
     whole = [run for run in sweep.runs if not run.failed]
     assert {len(run.steps) for run in whole} == {12}
     assert {(run.steps[0], run.steps[-1]) for run in whole} == {(0, 120)}
+
+
+def test_of_very_many_runs_the_best_and_the_worst_are_shown(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    whole = [run.name for run in read(folder / "sweep").runs]
+    monkeypatch.setattr("runner.report.runs.BEST", 4)
+    monkeypatch.setattr("runner.report.runs.WORST", 2)
+    sweep = read(folder / "sweep")
+    assert [run.name for run in sweep.runs] == whole[:4] + whole[-2:]
+    assert sweep.left_out == 12
+    assert "12 runs between the best and the worst are left out" in html(sweep)
 
 
 def test_it_is_made_again_from_the_directory_alone(folder: Path, page: Tables, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from runner.pictures import FOLDER
 from runner.report import charts
 from runner.report.runs import SEED, Run, Sweep, settings
 
-ROWS = 2000  # of a table; all runs are in leaderboard.csv
 HEAVIEST = 600_000  # bytes of a picture
 PICTURES = ("boundary", "images", "table", "cost")  # the first that a run has is shown
 
@@ -29,11 +28,10 @@ def html(sweep: Sweep) -> str:
         lstrip_blocks=True,
     )
     jinja.filters |= {"number": number, "value": value, "words": words, "whole": whole}
-    shown = sweep._replace(runs=sweep.runs[:ROWS])
     return jinja.get_template("page.html").render(
         sweep=sweep,
-        runs=shown.runs,
-        settings=settings(shown),
+        runs=sweep.runs,
+        settings=settings(sweep),
         keys=[key for key in sweep.keys if key != SEED],
         metrics=[metric for metric in sweep.metrics if "/" in metric],
         counts=counts(sweep.runs),
@@ -44,7 +42,7 @@ def html(sweep: Sweep) -> str:
         style=jinja.get_template("page.css").render(),
         library=charts.library(),
         script=jinja.loader.get_source(jinja, "page.js")[0] if jinja.loader else "",
-        data=_json(payload(shown)),
+        data=_json(payload(sweep)),
         items=_json(charts.items()),
     )
 

@@ -18,6 +18,7 @@ from runner.record import SUMMARY
 SEED = "seed"
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread
 FEWEST, MOST = 12, 200  # points of a curve
+BEST, WORST = 1500, 500  # runs, of a sweep of more
 
 
 class Run(NamedTuple):
@@ -60,6 +61,7 @@ class Sweep(NamedTuple):
     keys: Sequence[str]
     runs: Sequence[Run]
     missing: Sequence[str]  # runs that are in the leaderboard, but whose directories are not there
+    left_out: int  # how many runs there are between the `BEST` and the `WORST`
 
     @property
     def metrics(self) -> list[str]:
@@ -80,6 +82,10 @@ def read(directory: Path) -> Sweep:
     names, missing = _named(directory)
     if not names:
         raise NoSweep(f"{directory} holds no sweep: there is no run that has ended in it.")
+    left_out = max(0, len(names) - BEST - WORST)
+    if left_out:
+        ordered = list(names.items())
+        names = dict(ordered[:BEST] + ordered[-WORST:])
     starts = {place: journal.first(place) for place in names}
     overrides = [_overrides(starts[place]["command"]) for place in names]
     keys = swept(overrides, [starts[place]["params"] for place in names])
@@ -93,7 +99,7 @@ def read(directory: Path) -> Sweep:
         runs.append(_run(place, name, summaries[place], values, ranked_by.metric, points))
     own = directory / SUMMARY_DIR
     start = journal.first(own) if (own / journal.FILE).exists() else first
-    return Sweep(directory, start, ranked_by, list(keys), ranked(runs, ranked_by), missing)
+    return Sweep(directory, start, ranked_by, list(keys), ranked(runs, ranked_by), missing, left_out)
 
 
 def ranked(runs: Sequence[Run], by: Objective) -> list[Run]:
