@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import help, membership, screen, session
+from runner import help, membership, screen, session, terminal
 from runner.configuration import quoted
 from runner.journal import JournalError
 from runner.own.network import NetworkError
@@ -41,14 +41,16 @@ def task(config: DictConfig) -> float:
     if not results:
         raise KeyboardInterrupt
     screen.result(results[0])
-    if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all":
-        here.hand_on(results, results[0])
+    kept = results if about.mode == RunMode.RUN or results[0].experiment.sweep.artifacts == "all" else []
+    here.hand_on(kept, results[0])
     here.diagnose(results)
+    here.draw(kept)
     return results[0].objective
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 diverged or failed, 2 wrong configuration, 130 interrupted."""
+    terminal.prepare()
     # Flags may stand anywhere among the overrides; Hydra's own parser wants them at one end.
     arguments: Namespace = get_args_parser().parse_intermixed_args()
     flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
@@ -63,6 +65,7 @@ def main() -> None:
             task()
             return
         here = session.open_session(arguments.config_dir)
+        here.words = sys.argv[1:]
         resumed = [text for text in arguments.overrides if text.startswith("resume=")]
         if resumed and not arguments.multirun and not arguments.cfg:
             others = [text for text in arguments.overrides if text not in resumed]
@@ -70,6 +73,7 @@ def main() -> None:
             screen.result(result)
             here.diagnose([result])
             here.hand_on([result], result)
+            here.draw([result])
             sys.exit(here.finish())
         sys.argv[1:] = [*flags, *_checked(here, arguments)]
         task()

@@ -11,9 +11,10 @@ import json
 import math
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from runner import journal
 from runner.tracking import hide
@@ -21,6 +22,8 @@ from runner.tracking import hide
 # MLflow's word for ours; KILLED for all others
 STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "diverged": "FAILED", "error": "FAILED"}
 UID, DIRECTORY, HOST, PID = "runner.uid", "runner.directory", "runner.host", "runner.pid"  # tags of every run
+NOTE = "mlflow.note.content"  # in Markdown: what the UI shows first of a run
+PICTURE = re.compile(r"(!\[[^\]]*\])\((?!\w+:|get-artifact)([^)\s]+\.png)\)")  # at its place in the run's directory
 LARGEST = 1e300  # see `_metric`
 
 Point = tuple[str, float, int, int]  # key, value, time, step
@@ -79,6 +82,21 @@ def dataset_of(batch: Batch) -> dict[str, Any]:
 
     names = {"name": text("name", 500) or "dataset", "digest": text("digest", 36) or "none"}
     return names | {"source": text("source", 65_535), "profile": text("profile", 1_000_000) or None}
+
+
+def addressed(tags: Mapping[str, str], run_id: str) -> dict[str, str]:
+    """Tags in which the pictures that a note shows have the addresses that MLflow's UI gives the run's artifacts.
+
+    >>> addressed({"mlflow.note.content": "![cost](plots/cost.png)"}, "1f")
+    {'mlflow.note.content': '![cost](get-artifact?run_uuid=1f&path=plots%2Fcost.png)'}
+    """
+    if NOTE not in tags:
+        return dict(tags)
+
+    def address(found: re.Match[str]) -> str:
+        return f"{found[1]}(get-artifact?run_uuid={run_id}&path={quote(found[2], safe='')})"
+
+    return {**tags, NOTE: PICTURE.sub(address, tags[NOTE])}
 
 
 def name_of(start: journal.Record) -> str:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from runner.batches import DIRECTORY, HOST, UID, Batch, dataset_of
+from runner.batches import DIRECTORY, HOST, UID, Batch, addressed, dataset_of
 
 KNOWN_REVISIONS = {"dc11669786a5"}  # of MLflow 3.17
 MANY = 500  # names in one `IN (...)`; sqlite's limit was once 999
@@ -116,7 +116,7 @@ class Bulk:
                 if batch.ended:
                     status, time = batch.ended
                     new.get(run_id, changed.setdefault(run_id, {})).update(status=status, end_time=time)
-                tags |= {(run_id, key): value for key, value in batch.tags.items()}
+                tags |= {(run_id, key): value for key, value in addressed(batch.tags, run_id).items()}
                 params += [{"run_uuid": run_id, "key": key, "value": value} for key, value in batch.params.items()]
                 rows = [_row(run_id, *point) for point in batch.metrics]
                 metrics += rows

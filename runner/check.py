@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from runner import screen
+from runner import screen, terminal
+from runner.configuration import quoted
 from runner.experiment import Experiment, compose
 from runner.gradients import check_recipe
 from runner.nn.gradcheck import Check, LayerCheck
@@ -88,13 +89,14 @@ def _rho(value: float | None) -> str:
 
 def main() -> None:
     """Exit codes: 0 right, 1 wrong, 2 the configuration or the data is wrong."""
+    terminal.prepare()
     usage = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m runner.check", description=__doc__, formatter_class=usage)
     parser.add_argument("overrides", nargs="*", help="as of python -m runner: dataset=xor architecture.hidden=[4] ...")
     parser.add_argument("--config-dir", "-cd", help="a directory with yaml files of your own")
     arguments = parser.parse_intermixed_args()
     try:
-        experiment = compose(arguments.overrides, arguments.config_dir)
+        experiment = compose([quoted(text) for text in arguments.overrides], arguments.config_dir)
     except ConfigError as error:
         screen.problems(error.problems)
         sys.exit(2)

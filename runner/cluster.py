@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
@@ -18,6 +19,7 @@ from runner.worker import Died, Message, Order, Ready, carry_out
 
 INSTALL = 'pip install "runner[ray]"'
 ANSWERS_WITHIN = 8.0  # seconds that a cluster has
+TOKEN = Path("~/.ray/auth_token")  # of the clusters that this user has started
 STORE_BYTES = 100_000_000  # of shared memory, for a cluster that is started here: it holds one copy of the data
 AHEAD = 16  # portions that a worker may be ahead of the driver
 
@@ -131,6 +133,8 @@ def check(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no reports to its makers
     if address is None:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # its word for: no address but the loopback's
+    elif "RAY_AUTH_TOKEN" in os.environ or TOKEN.expanduser().exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # as `ray start` does, which has made the token
     try:
         import ray
     except ImportError as error:

@@ -112,6 +112,7 @@ class Experiment:
     objectives: tuple[Objective, ...]  # the first is the plan's
     search: SearchOptions | None
     labels: np.ndarray  # what a single output is trained towards, one a class; empty for softmax and regressions
+    plots: bool = True
     progress: bool = True
     composed: Composed | None = None
 
@@ -153,6 +154,7 @@ def general(
     rng: Literal["default", "legacy"],
     dtype: Literal["float64", "float32"],
     allow_unreachable_labels: bool,
+    plots: bool,
     progress: bool,
     resume: str | None,
 ) -> None:
@@ -286,6 +288,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
         objectives=ranked_by,
         search=search_options(plain["search"]),
         labels=labels,
+        plots=plain["plots"],
         progress=plain["progress"],
     )
 

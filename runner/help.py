@@ -52,7 +52,7 @@ Options
   -sc install=bash        shell completion, for the installed command: eval "$(runner -sc install=bash)"
   --hydra-help            the rest of Hydra's own"""
 FOOT = """\
-Beside it: python -m runner.check, .replay, .sync, .plots, .predict, each with --help.
+Beside it: python -m runner.check, .replay, .sync, .plots, .report, .predict, each with --help.
 Exit codes: 0 done, 1 a run diverged or failed, 2 the configuration or the data is wrong, 130 Ctrl-C."""
 
 

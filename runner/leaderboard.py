@@ -11,6 +11,7 @@ import numpy as np
 from runner.record import Result, flat
 
 RUNS, SEEDS = "leaderboard.csv", "leaderboard_by_setting.csv"
+SUMMARY_DIR = "summary"  # of the sweep's own run, in the sweep's directory
 
 
 class Fold(NamedTuple):

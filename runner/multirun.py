@@ -18,12 +18,10 @@ from runner.executor import Plan
 from runner.experiment import Experiment
 from runner.journal import Journal
 from runner.ledger import Ledger, Trial
-from runner.record import SUMMARY, Result, short_name, with_fault, write_config
+from runner.record import SUMMARY, Result, command, short_name, with_fault, write_config
 from runner.search import Search, storage
 from runner.sweep import Job, estimate
 from runner.train import Prune
-
-SUMMARY_DIR = "summary"
 
 
 def expand(arguments: Sequence[str]) -> list[list[str]]:
@@ -83,8 +81,8 @@ def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: in
         screen.leaderboard(results)
         here.diagnose(results)
         here.hand_on(leaderboard.kept(results), leaderboard.ranked(results)[0])
-        _record_summary(here.sweep, sweep_dir, results)
-        here.follow(sweep_dir / SUMMARY_DIR)
+        here.draw(leaderboard.kept(results))
+        _record_summary(here, results)
     return [_job_return(result) for result in results]
 
 
@@ -126,8 +124,8 @@ def search(master: DictConfig) -> list[JobReturn]:
         screen.leaderboard(here.results)
         screen.search_ends(hunt, trials)
         here.hand_on(leaderboard.kept(here.results), leaderboard.ranked(here.results)[0])
-        _record_summary(here.sweep, sweep_dir, here.results, hunt.found(trials))
-        here.follow(sweep_dir / SUMMARY_DIR)
+        here.draw(leaderboard.kept(here.results))
+        _record_summary(here, here.results, hunt.found(trials))
     return [_job_return(result) for result in here.results]
 
 
@@ -240,18 +238,17 @@ def _save_master(master: DictConfig, sweep_dir: Path) -> None:
     OmegaConf.save(master, sweep_dir / "multirun.yaml")
 
 
-def _record_summary(
-    sweep: str, sweep_dir: Path, results: Sequence[Result], params: Mapping[str, Any] | None = None
-) -> None:
-    """A run for the sweep as a whole, in a journal of its own: the leaderboard, and how many ended how."""
-    best = leaderboard.ranked(results)[0]
-    files = leaderboard.write(results, sweep_dir)
+def _record_summary(here: session.Session, results: Sequence[Result], params: Mapping[str, Any] | None = None) -> None:
+    """A run for the sweep as a whole, in a journal of its own: the leaderboard, how many ended how, the report."""
+    best, directory = leaderboard.ranked(results)[0], here.sweep_dir / leaderboard.SUMMARY_DIR
+    files = leaderboard.write(results, here.sweep_dir)
     with Journal.create(
-        sweep_dir / SUMMARY_DIR,
-        name=f"sweep {sweep}",
+        directory,
+        name=f"sweep {here.sweep}",
         experiment=best.experiment.tracking.experiment,
         params={"runs": len(results), "best": best.name, **(params or {})},
-        tags={"sweep_summary": sweep, "best": best.name},
+        tags={"sweep_summary": str(here.sweep), "best": best.name},
+        command=command(here.words),
     ) as journal:
         for file in files:
             file.replace(journal.directory / file.name)
@@ -263,6 +260,8 @@ def _record_summary(
         if not math.isnan(best.objective):
             metrics[f"best/{best.experiment.recipe.plan.objective}"] = best.objective
         journal.end("finished", metrics)
+    here.report(best)
+    here.follow(directory)
 
 
 def what_differs(overrides: Sequence[Sequence[str]]) -> list[str]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from datasets import DataError
 from datasets.unlabelled import rows_of
-from runner import journal, trace
+from runner import journal, terminal, trace
 from runner.journal import JournalError
 from runner.own.network import NetworkError, NetworkProblem
 from runner.tracking import replace_file
@@ -78,6 +78,7 @@ def _write(path: Path, text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 predicted, 2 the run or the data cannot be used."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(
         prog="python -m runner.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

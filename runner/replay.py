@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from runner import journal, trace
+from runner import journal, terminal, trace
 from runner.experiment import build_plain
 from runner.identity import code_digest
 from runner.own.network import NetworkError
@@ -71,6 +71,7 @@ def changes(tags: Mapping[str, str], data: str, network: OwnSource | None = None
 
 def main() -> None:
     """Exit codes: 0 bit-identical, 1 not, 2 there is no such run."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.replay", description=str(__doc__).split("\n")[0])
     parser.add_argument("run", help="a run's directory, or the id of its run in MLflow")
     arguments = parser.parse_args()

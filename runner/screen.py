@@ -19,8 +19,7 @@ from runner.ledger import Trial
 from runner.nn.gradcheck import Check
 from runner.record import Result, command
 from runner.search import Search, best
-
-BARS = "▁▂▃▄▅▆▇█"
+from runner.terminal import bars
 
 
 def console() -> Console:
@@ -279,9 +278,9 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
     finite = [value for value in values if math.isfinite(value)]
     if not finite:
         return "!" * len(values)
-    low, span = min(finite), (max(finite) - min(finite)) or 1.0
+    low, span, steps = min(finite), (max(finite) - min(finite)) or 1.0, bars()
     return "".join(
-        BARS[round((value - low) / span * (len(BARS) - 1))] if math.isfinite(value) else "!" for value in values
+        steps[round((value - low) / span * (len(steps) - 1))] if math.isfinite(value) else "!" for value in values
     )
 
 

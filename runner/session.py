@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner import cluster, executor, findings, live, model, screen, sweep
+from runner import cluster, executor, findings, live, model, pictures, screen, sweep
 from runner.configuration import Composer
 from runner.executor import Crew, CrewError, Plan
 from runner.experiment import Experiment, compose_with
@@ -37,6 +37,7 @@ class Session:
         self.stop = Stop()
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
+        self.words: list[str] = []  # of the command line
         self.sweep: str | None = None  # its id
         self.sweep_dir = Path()
         self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
@@ -174,6 +175,25 @@ class Session:
         """Write the models of these runs, which have ended, and have them brought into MLflow."""
         for directory in model.hand_on(results, best):
             self.follow(directory)
+
+    def draw(self, results: Sequence[Result]) -> None:
+        """Draw these runs, which have ended and are told of, and have the pictures brought into MLflow."""
+        for result in [] if self.stop.asked else results:
+            try:
+                if pictures.hand_on(result):
+                    self.follow(result.directory)
+            except Exception as error:  # a picture is no reason for a run to fail
+                screen.console().print(f"no pictures of {result.name}: {error}", markup=False)
+
+    def report(self, best: Result) -> None:
+        """Make the report of the sweep, which has ended, with `best` its best run."""
+        if self.stop.asked or not best.experiment.plots:
+            return
+        try:
+            page = pictures.report(self.sweep_dir, best)
+            screen.console().print(f"report: {screen.relative(page)}", markup=False)
+        except Exception as error:  # as with a picture
+            screen.console().print(f"no report: {error}", markup=False)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from runner import bulk, journal, registry
-from runner.batches import DIRECTORY, HOST, PID, UID, Batch, batches, dataset_of, name_of
+from runner.batches import DIRECTORY, HOST, PID, UID, Batch, addressed, batches, dataset_of, name_of
 from runner.tracking import State, public, replace_file, resolve, sqlite_path
 
 BATCH = 1000  # MLflow's limit for the metrics, params and tags of one call together
@@ -398,7 +398,7 @@ class Store:
             state.run_id,
             [Metric(*metric) for metric in batch.metrics],
             [Param(*param) for param in batch.params.items()],
-            [RunTag(*tag) for tag in tags.items()],
+            [RunTag(*tag) for tag in addressed(tags, state.run_id).items()],
         )
         if batch.dataset:
             named = dataset_of(batch)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import journal
+from runner import journal, terminal
 from runner.tracking import DEFAULT, State, default_store, hide, public, sqlite_path
 
 FOLDERS = ("outputs", "multirun")  # where runs are when nothing else is said
@@ -52,6 +52,7 @@ class Outcome(NamedTuple):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns its exit code."""
+    terminal.prepare()
     given = _parser().parse_args(arguments)
     warnings.simplefilter("ignore")  # mlflow and what it needs warn about each other
     os.environ["PYTHONWARNINGS"] = "ignore"

@@ -46,7 +46,8 @@ MAY_IMPORT = {
     "runner/registry.py": (),
     "runner/store.py": ("runner.batches", "runner.bulk", "runner.journal", "runner.registry", "runner.tracking"),
     "runner/follow.py": ("runner.journal", "runner.store", "runner.tracking"),
-    "runner/sync.py": ("runner.journal", "runner.store", "runner.tracking"),
+    "runner/sync.py": ("runner.journal", "runner.store", "runner.terminal", "runner.tracking"),
+    "runner/terminal.py": (),
     "datasets/": (),
     "conf/": (),
 }
@@ -95,6 +96,13 @@ def test_only_the_store_imports_mlflow(path: Path) -> None:
     may = ("store", "bulk", "follow", "registry", "model_code")
     if name(path) not in [f"runner/{module}.py" for module in may]:
         assert not any(module.split(".")[0] == "mlflow" for module in imports(path))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_pictures_import_what_draws(path: Path) -> None:
+    for package, place in (("matplotlib", "runner/plots/"), ("bokeh", "runner/report/"), ("jinja2", "runner/report/")):
+        if not name(path).startswith(place):
+            assert not any(module.split(".")[0] == package for module in imports(path))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -67,7 +68,7 @@ def test_every_trial_is_an_ordinary_run_and_the_best_is_said(tmp_path: Path) -> 
     made = told(tmp_path)
     assert len(made) == len(runs(tmp_path)) == 20
     least = min(made, key=lambda trial: json.loads(trial[3])[0])
-    again = done.stdout.splitlines()[-1].removeprefix("the best again: python -m runner ")
+    (again,) = re.findall("^the best again: python -m runner (.*)$", done.stdout, re.MULTILINE)
     assert f"optimizer.lr={json.loads(least[1])['optimizer.lr']!r}" in again
     (directory,) = [path for path in runs(tmp_path) if path.name == str(least[0])]
     # The command that is shown makes the same run again, to the bit.

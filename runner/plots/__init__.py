@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from datasets import Dataset
 from runner import trace
 from runner.experiment import build_plain
+from runner.pictures import FOLDER
 from runner.plots.answers import boundary, table
 from runner.plots.curves import cost, layers
 from runner.plots.images import images
@@ -29,7 +30,6 @@ from runner.resume import stored_config
 from runner.schema import ConfigError
 from runner.trace import Trace
 
-FOLDER = "plots"
 NAMES = ("cost", "layers", "boundary", "images", "table")
 
 

@@ -3,12 +3,13 @@
 import argparse
 import sys
 
-from runner import plots, trace
+from runner import plots, screen, terminal, trace
 from runner.journal import JournalError
 
 
 def main() -> None:
     """Exit codes: 0 drawn, 2 one of the directories holds no run that has ended; then nothing is drawn."""
+    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.plots", description=str(__doc__).split("`: ")[1])
     parser.add_argument("directories", nargs="+", metavar="DIR", help="a run's directory")
     runs, refused = [], []
@@ -23,7 +24,7 @@ def main() -> None:
     for directory, run in runs:
         drawn = plots.draw_run(run)
         for path in drawn.paths:
-            print(path)
+            print(screen.relative(path))
         if not drawn.paths:
             print(f"{directory}: nothing to draw, the run ended before its first row.", file=sys.stderr)
         elif drawn.note:

@@ -1,0 +1,26 @@
+"""`python -m runner.report SWEEP [SWEEP ...]`: make the reports of sweeps again, and print their paths."""
+
+import argparse
+import sys
+
+from runner import report, terminal
+from runner.journal import JournalError
+
+
+def main() -> None:
+    """Exit codes: 0 made, 2 one of the directories holds no sweep."""
+    terminal.prepare()
+    parser = argparse.ArgumentParser(prog="python -m runner.report", description=str(__doc__).split("`: ")[1])
+    parser.add_argument("directories", nargs="+", metavar="SWEEP", help="a sweep's directory")
+    code = 0
+    for directory in parser.parse_args().directories:
+        try:
+            print(report.write(directory))
+        except (report.NoSweep, JournalError, OSError) as error:
+            print(error, file=sys.stderr)
+            code = 2
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
