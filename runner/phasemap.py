@@ -1,0 +1,175 @@
+"""The phase map of a sweep: over its swept numbers, where the network learns, stays at the base rate, or blows up.
+
+Each run has one outcome; what is said of many is counted from them, so that every sentence can be counted again.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+LEARNS, BASE_RATE, RISES, NONFINITE = "learns", "at the base rate", "blows up", "non-finite"
+SHORT, NONE = "falls short", "no result"
+OUTCOMES = (LEARNS, SHORT, BASE_RATE, RISES, NONFINITE, NONE)
+NEAR = 0.01  # of the cost of the best constant answer
+RISE = 1.3  # times the first cost
+SEED = "seed"
+FEWEST = 2  # runs a value, on average, below which nothing is said of a value
+
+
+class Point(NamedTuple):
+    """A run of a sweep: the `values` of its swept keys, and its outcome."""
+
+    values: Mapping[str, Any]
+    outcome: str
+
+
+class Cell(NamedTuple):
+    """The runs that share a value of `x` and one of `y` (None where there is no second key), counted by outcome."""
+
+    x: float
+    y: float | None
+    counts: Mapping[str, int]
+
+    @property
+    def runs(self) -> int:
+        return sum(self.counts.values())
+
+
+def outcome(summary: Mapping[str, Any], first_cost: float) -> str:
+    """How a run ended, from its summary.json and its first logged training cost.
+
+        non-finite        it diverged: a value was inf or NaN
+        learns            it finished and reached its target
+        blows up          its last cost is above 1.3 times its first
+        at the base rate  its last cost is within 1 % of the best constant answer's: for classes the labels' entropy
+        falls short       it finished, and none of these
+        no result         it failed, was pruned or interrupted
+
+    >>> outcome({"status": "finished", "target": {"reached": True}, "metrics": {"last": {}}}, 0.7)
+    'learns'
+    """
+    if summary["status"] == "diverged":
+        return NONFINITE
+    if summary["status"] != "finished":
+        return NONE
+    if summary["target"]["reached"]:
+        return LEARNS
+    cost = float(summary["metrics"]["last"].get("train/cost", math.nan))
+    constant = summary.get("constant_predictor_cost")
+    if cost > RISE * first_cost:
+        return RISES
+    if constant and abs(cost - constant) <= NEAR * constant:
+        return BASE_RATE
+    return SHORT
+
+
+def axes(points: Sequence[Point]) -> list[str]:
+    """The swept keys whose values are all numbers; the seed is none of them."""
+    keys = dict.fromkeys(key for point in points for key in point.values)
+    return [key for key in keys if key != SEED and all(_is_number(point.values.get(key)) for point in points)]
+
+
+def cells(points: Sequence[Point], x: str, y: str | None = None) -> list[Cell]:
+    """The runs by two keys, or by one: in the order of the values.
+
+    >>> points = [Point({"lr": 1.0, "seed": 0}, LEARNS), Point({"lr": 1.0, "seed": 1}, SHORT)]
+    >>> cells(points, "lr")
+    [Cell(x=1.0, y=None, counts={'learns': 1, 'falls short': 1})]
+    """
+    found: dict[tuple[float, float | None], dict[str, int]] = {}
+    for point in points:
+        place = float(point.values[x]), None if y is None else float(point.values[y])
+        counts = found.setdefault(place, {})
+        counts[point.outcome] = counts.get(point.outcome, 0) + 1
+    ordered = sorted(found, key=lambda place: (place[0], place[1] or 0.0))
+    return [Cell(*place, {name: found[place][name] for name in OUTCOMES if name in found[place]}) for place in ordered]
+
+
+def sentences(points: Sequence[Point]) -> list[str]:
+    """What the sweep says as a whole, a sentence an outcome: how many runs, for which values only, for which always.
+
+    "only" is the range of values outside of which no run has the outcome; "most" the values where at least half of
+    all runs have it, whatever else was swept; counts stand with both.
+
+    >>> points = [Point({"lr": lr, "seed": seed}, LEARNS if lr < 3 else NONFINITE) for lr in (1, 2, 3) for seed in (0, 1)]
+    >>> for sentence in sentences(points):
+    ...     print(sentence)
+    learns: 4 of 6 runs; only with lr up to 2; all of those with lr up to 2 (4 of 4)
+    non-finite: 2 of 6 runs; only with lr 3 and above; all of those with lr 3 and above (2 of 2)
+    """
+    keys = axes(points)
+    found = []
+    for name in OUTCOMES:
+        having = [point for point in points if point.outcome == name]
+        if not having or not keys:
+            continue
+        parts = [f"{name}: {len(having)} of {len(points)} runs"]
+        bounds = [_only(points, having, key) for key in keys]
+        parts += [f"only with {' and '.join(bound for bound in bounds if bound)}"] if any(bounds) else []
+        parts += [part for key in keys for part in _mostly(points, name, key)]
+        found.append("; ".join(parts))
+    return found
+
+
+def table(points: Sequence[Point]) -> dict[str, Any]:
+    """The map as data: the outcomes, the sentences, and the cells of every pair of keys, as JSON has them."""
+    keys = axes(points)
+    pairs: list[tuple[str, str | None]] = [(x, y) for number, x in enumerate(keys) for y in keys[number + 1 :]]
+    maps = [
+        {"x": x, "y": y, "cells": [{"x": cell.x, "y": cell.y, "counts": cell.counts} for cell in cells(points, x, y)]}
+        for x, y in pairs or [(key, None) for key in keys]
+    ]
+    return {"outcomes": list(OUTCOMES), "sentences": sentences(points), "maps": maps}
+
+
+def _only(points: Sequence[Point], having: Sequence[Point], key: str) -> str:
+    """The range of `key` outside of which none of the runs has it; "" where that is all of it."""
+    levels, own = _levels(points, key), _levels(having, key)
+    return "" if (own[0], own[-1]) == (levels[0], levels[-1]) else _range(key, own[0], own[-1], levels)
+
+
+def _mostly(points: Sequence[Point], name: str, key: str) -> list[str]:
+    """The stretches of values of `key` at each of which at least half of all runs have the outcome."""
+    levels = _levels(points, key)
+    if len(points) < FEWEST * len(levels):
+        return []  # of a search's values, each its own, none says anything alone
+    counts = {cell.x: (cell.counts.get(name, 0), cell.runs) for cell in cells(points, key)}
+    most = [2 * hits >= of for hits, of in (counts[level] for level in levels)]
+    found = []
+    for low, high in _stretches(most):
+        hits, of = (sum(counts[level][side] for level in levels[low : high + 1]) for side in (0, 1))
+        which = "all" if hits == of else "most"
+        found.append(f"{which} of those with {_range(key, levels[low], levels[high], levels)} ({hits} of {of})")
+    return [] if all(most) else found
+
+
+def _stretches(given: Sequence[bool]) -> list[tuple[int, int]]:
+    """The first and the last place of each unbroken stretch of what is true.
+
+    >>> _stretches([True, True, False, True])
+    [(0, 1), (3, 3)]
+    """
+    found: list[tuple[int, int]] = []
+    for place, true in enumerate(given):
+        if true and found and found[-1][1] == place - 1:
+            found[-1] = found[-1][0], place
+        elif true:
+            found.append((place, place))
+    return found
+
+
+def _levels(points: Sequence[Point], key: str) -> list[float]:
+    return sorted({float(point.values[key]) for point in points})
+
+
+def _range(key: str, low: float, high: float, levels: Sequence[float]) -> str:
+    """Values of a key in words, from one of its levels to another."""
+    if low == levels[0]:
+        return f"{key} up to {high:.4g}"
+    if high == levels[-1]:
+        return f"{key} {low:.4g} and above"
+    return f"{key} {low:.4g}" if low == high else f"{key} {low:.4g} .. {high:.4g}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
