@@ -13,6 +13,7 @@ OUTCOMES = (LEARNS, SHORT, BASE_RATE, RISES, NONFINITE, NONE)
 NEAR = 0.01  # of the cost of the best constant answer
 RISE = 1.3  # times the first cost
 SEED = "seed"
+MOST_LEVELS = 24  # values of a key, beyond which its corners are not looked for
 FEWEST = 2  # runs a value, on average, below which nothing is said of a value
 
 
@@ -88,10 +89,11 @@ def cells(points: Sequence[Point], x: str, y: str | None = None) -> list[Cell]:
 def sentences(points: Sequence[Point]) -> list[str]:
     """What the sweep says as a whole, a sentence an outcome: how many runs, for which values only, for which always.
 
-    "only" is the range of values outside of which no run has the outcome; "most" the values where at least half of
-    all runs have it, whatever else was swept; counts stand with both.
+    "only" is the range of values outside of which no run has the outcome; "most" the values at each of which more than
+    half of all runs have it, whatever else was swept, and of two keys the largest rectangle of them. Counts stand
+    with both.
 
-    >>> points = [Point({"lr": lr, "seed": seed}, LEARNS if lr < 3 else NONFINITE) for lr in (1, 2, 3) for seed in (0, 1)]
+    >>> points = [Point({"lr": lr}, LEARNS if lr < 3 else NONFINITE) for lr in (1, 2, 3) for seed in (0, 1)]
     >>> for sentence in sentences(points):
     ...     print(sentence)
     learns: 4 of 6 runs; only with lr up to 2; all of those with lr up to 2 (4 of 4)
@@ -107,6 +109,7 @@ def sentences(points: Sequence[Point]) -> list[str]:
         bounds = [_only(points, having, key) for key in keys]
         parts += [f"only with {' and '.join(bound for bound in bounds if bound)}"] if any(bounds) else []
         parts += [part for key in keys for part in _mostly(points, name, key)]
+        parts += [part for pair in pairs(keys) if (part := _corner(points, name, *pair))]
         found.append("; ".join(parts))
     return found
 
@@ -114,12 +117,17 @@ def sentences(points: Sequence[Point]) -> list[str]:
 def table(points: Sequence[Point]) -> dict[str, Any]:
     """The map as data: the outcomes, the sentences, and the cells of every pair of keys, as JSON has them."""
     keys = axes(points)
-    pairs: list[tuple[str, str | None]] = [(x, y) for number, x in enumerate(keys) for y in keys[number + 1 :]]
+    over: list[tuple[str, str | None]] = [*pairs(keys)] or [(key, None) for key in keys]
     maps = [
         {"x": x, "y": y, "cells": [{"x": cell.x, "y": cell.y, "counts": cell.counts} for cell in cells(points, x, y)]}
-        for x, y in pairs or [(key, None) for key in keys]
+        for x, y in over
     ]
     return {"outcomes": list(OUTCOMES), "sentences": sentences(points), "maps": maps}
+
+
+def pairs(keys: Sequence[str]) -> list[tuple[str, str]]:
+    """Every two of the keys."""
+    return [(x, y) for number, x in enumerate(keys) for y in keys[number + 1 :]]
 
 
 def _only(points: Sequence[Point], having: Sequence[Point], key: str) -> str:
@@ -129,18 +137,48 @@ def _only(points: Sequence[Point], having: Sequence[Point], key: str) -> str:
 
 
 def _mostly(points: Sequence[Point], name: str, key: str) -> list[str]:
-    """The stretches of values of `key` at each of which at least half of all runs have the outcome."""
+    """The stretches of values of `key` at each of which more than half of all runs have the outcome."""
     levels = _levels(points, key)
     if len(points) < FEWEST * len(levels):
         return []  # of a search's values, each its own, none says anything alone
     counts = {cell.x: (cell.counts.get(name, 0), cell.runs) for cell in cells(points, key)}
-    most = [2 * hits >= of for hits, of in (counts[level] for level in levels)]
+    most = [2 * hits > of for hits, of in (counts[level] for level in levels)]
     found = []
     for low, high in _stretches(most):
         hits, of = (sum(counts[level][side] for level in levels[low : high + 1]) for side in (0, 1))
         which = "all" if hits == of else "most"
         found.append(f"{which} of those with {_range(key, levels[low], levels[high], levels)} ({hits} of {of})")
     return [] if all(most) else found
+
+
+def _corner(points: Sequence[Point], name: str, x: str, y: str) -> str:
+    """The largest rectangle of cells in each of which more than half of the runs have the outcome, where neither key
+    alone says as much; "" where there is none."""
+    across, up = _levels(points, x), _levels(points, y)
+    if max(len(across), len(up)) > MOST_LEVELS:
+        return ""
+    counts = {(cell.x, cell.y): (cell.counts.get(name, 0), cell.runs) for cell in cells(points, x, y)}
+    best = (0, 0, 0, 0, 0)
+    for left in range(len(across)):
+        columns = [[_most(counts.get((across[i], level))) for level in up] for i in range(left, len(across))]
+        holds = [True] * len(up)  # the levels of y at which all columns so far hold
+        for right, column in enumerate(columns, left):
+            holds = [held and now for held, now in zip(holds, column, strict=True)]
+            for low, high in _stretches(holds):
+                best = max(best, ((right - left + 1) * (high - low + 1), left, right, low, high))
+    size, left, right, low, high = best
+    if size == 0 or right - left + 1 == len(across) or high - low + 1 == len(up):
+        return ""
+    inside = [counts[a, b] for a in across[left : right + 1] for b in up[low : high + 1]]
+    hits, of = sum(hits for hits, _ in inside), sum(of for _, of in inside)
+    if of < 2 * FEWEST:
+        return ""
+    words = f"{_range(x, across[left], across[right], across)} and {_range(y, up[low], up[high], up)}"
+    return f"{'all' if hits == of else 'most'} of those with {words} ({hits} of {of})"
+
+
+def _most(counted: tuple[int, int] | None) -> bool:
+    return counted is not None and 2 * counted[0] > counted[1]
 
 
 def _stretches(given: Sequence[bool]) -> list[tuple[int, int]]:

@@ -41,8 +41,9 @@ def report(sweep_dir: Path, best: Result) -> Path:
 
     page, summary = report.write(sweep_dir), sweep_dir / SUMMARY_DIR
     with Journal.supplement(summary) as run:
-        shutil.copyfile(page, summary / page.name)  # a run's artifacts lie in its own directory
-        run.artifact(page.name)
+        for name in (page.name, report.PHASES):
+            shutil.copyfile(sweep_dir / name, summary / name)  # a run's artifacts lie in its own directory
+            run.artifact(name)
         told = f"**Best: {best.name}**", f"All runs: `{page.name}` among the artifacts."
         run.tags({findings.NOTE: "\n\n".join([*told, f"`{journal.first(summary)['command']}`"])})
     return page

@@ -182,7 +182,7 @@ def test_the_heat_map_is_over_any_two_keys(opened: Opened) -> None:
     assert len(opened.model("heat-source", "data.text")) == 100
     assert opened.model("heat-source", "data.text").count("failed") == 10, "where all have diverged"
     before = opened.model("heat-source", "data.median")
-    page.get_by_label("Median of", exact=True).select_option("test/accuracy")
+    page.get_by_label("Median of, or", exact=True).select_option("test/accuracy")
     assert opened.model("heat-source", "data.median") != before
 
 
@@ -246,6 +246,26 @@ def test_a_narrow_window_scrolls_tables_not_the_page(browser: Browser, large: Pa
     scrolled, client = page.evaluate(width)
     assert scrolled <= client
     context.close()
+
+
+def test_the_phase_map_is_said_drawn_and_switches_its_keys(opened: Opened) -> None:
+    assert opened.page.locator("#phases li", has_text="learns:").count() == 1
+    opened.page.get_by_role("button", name="Show it as a map").press("Enter")
+    names = opened.page.locator("#heat-legend li").all_inner_texts()
+    assert {"learns", "non-finite"} <= set(names)
+    assert opened.page.locator("#heat-legend").is_visible()
+    drawn = opened.model("heat-source", "data")
+    counts = [sum(int(part.rpartition(" ")[2]) for part in cell.split(", ")) for cell in drawn["outcomes"]]
+    assert sum(counts) == 500
+    assert counts == [int(runs) for runs in drawn["runs"]]
+    opened.page.select_option("#heat-x", label="optimizer.lr")
+    opened.page.select_option("#heat-y", label="none")
+    drawn = opened.model("heat-source", "data")
+    assert len(drawn["x"]) == 10
+    worst = drawn["x"].index("1e+308")
+    assert drawn["outcomes"][worst].startswith("non-finite")
+    opened.page.select_option("#heat-metric", label="train/cost")
+    assert not opened.page.locator("#heat-legend").is_visible()
 
 
 def test_odd_sweeps_open_too(browser: Browser, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
-"""`python -m runner.report SWEEP [SWEEP ...]`: make the reports of sweeps again, and print their paths."""
+"""`python -m runner.report SWEEP [SWEEP ...]`: make the reports of sweeps again, and print what they say in sum."""
 
 import argparse
+import json
 import sys
 
 from runner import report, terminal
@@ -15,7 +16,8 @@ def main() -> None:
     code = 0
     for directory in parser.parse_args().directories:
         try:
-            print(report.write(directory))
+            page = report.write(directory)
+            print(page, *json.loads((page.parent / report.PHASES).read_text())["sentences"], sep="\n  ")
         except (report.NoSweep, JournalError, OSError) as error:
             print(error, file=sys.stderr)
             code = 2

@@ -12,8 +12,19 @@ from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
+from runner.phasemap import BASE_RATE, LEARNS, NONE, NONFINITE, RISES, SHORT
+
 TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 INK, FAILED, MARKED = "#1a1a1a", "#D55E00", "#009E73"
+# Of a run: Okabe and Ito's colours, which the colour-blind tell apart, and the ink that is read on them.
+OUTCOMES = {
+    LEARNS: ("#0072B2", "#ffffff"),
+    SHORT: ("#56B4E9", INK),
+    BASE_RATE: ("#F0E442", INK),
+    RISES: ("#E69F00", INK),
+    NONFINITE: ("#D55E00", "#ffffff"),
+    NONE: ("#dddddd", INK),
+}
 # From dark, the best, to pale, the worst; the palest yellow does not stand out from white.
 PALETTE = [Cividis256[round(i * 225 / 31)] for i in range(32)]
 
@@ -58,8 +69,8 @@ def curves() -> Any:
 
 
 def heat() -> Any:
-    """A cell for each pair of values of two keys, with the median of the runs in it."""
-    columns = ("x", "y", "text", "colour", "ink", "runs", "median", "quartiles", "failed")
+    """A cell for each pair of values of two keys: the median of the runs in it, or how most of them ended."""
+    columns = ("x", "y", "text", "colour", "ink", "runs", "median", "quartiles", "failed", "outcomes")
     source = ColumnDataSource({name: [] for name in columns}, name="heat-source")
     page = _figure("heat-figure", 420, x_range=FactorRange(), y_range=FactorRange())
     page.grid.visible = False
@@ -70,6 +81,7 @@ def heat() -> Any:
     )  # fmt: skip
     page.xaxis.major_label_orientation = 0.6
     tips = [("runs", "@runs"), ("median", "@median"), ("quartiles", "@quartiles"), ("diverged or failed", "@failed")]
+    tips.append(("how they ended", "@outcomes"))
     page.add_tools(HoverTool(renderers=[cells], tooltips=tips))
     return page
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runner import journal
+from runner import journal, phasemap
 from runner.pictures import FOLDER
 from runner.report import charts
-from runner.report.runs import SEED, Run, Sweep, settings
+from runner.report.runs import SEED, Run, Sweep, points, settings
 
 HEAVIEST = 600_000  # bytes of a picture
+MOST_CELLS = 400  # of the phase map, in its table
 PICTURES = ("boundary", "images", "table", "cost")  # the first that a run has is shown
 
 
@@ -28,8 +29,11 @@ def html(sweep: Sweep) -> str:
         lstrip_blocks=True,
     )
     jinja.filters |= {"number": number, "value": value, "words": words, "whole": whole}
+    phases = points(sweep)
     return jinja.get_template("page.html").render(
         sweep=sweep,
+        phases=phases_of(phases),
+        sentences=phasemap.sentences(phases),
         runs=sweep.runs,
         settings=settings(sweep),
         keys=[key for key in sweep.keys if key != SEED],
@@ -52,13 +56,13 @@ def payload(sweep: Sweep) -> dict[str, Any]:
     grids: dict[tuple[int, ...], int] = {}
     metrics = sweep.metrics
     runs = []
-    for run in sweep.runs:
+    for run, point in zip(sweep.runs, points(sweep), strict=True):
         grid = grids.setdefault(tuple(run.steps), len(grids))
         curves = [[_short(y) for y in run.curves[metric]] if metric in run.curves else None for metric in metrics]
         last = [_short(run.last.get(metric, math.nan)) for metric in metrics]
         values = [run.values[key] for key in sweep.keys]
         about = {"name": run.name, "status": run.status, "failed": run.failed, "values": values, "last": last}
-        runs.append({**about, "grid": grid, "curves": curves})
+        runs.append({**about, "grid": grid, "curves": curves, "outcome": point.outcome})
     return {
         "keys": list(sweep.keys),
         "seed": SEED,
@@ -66,10 +70,21 @@ def payload(sweep: Sweep) -> dict[str, Any]:
         "better": [1 if _is_better_high(metric, sweep) else -1 for metric in metrics],
         "grids": [list(grid) for grid in grids],
         "runs": runs,
+        "outcomes": charts.OUTCOMES,
         "palette": charts.PALETTE,
         "failed": charts.FAILED,
         "marked": charts.MARKED,
     }
+
+
+def phases_of(given: Sequence[phasemap.Point]) -> dict[str, Any] | None:
+    """The phase map over the first two of the swept numbers, as a table; None where no number was swept."""
+    keys = phasemap.axes(given)[:2]
+    if not keys:
+        return None
+    cells = phasemap.cells(given, *keys)
+    names = [name for name in phasemap.OUTCOMES if any(name in cell.counts for cell in cells)]
+    return {"keys": keys, "names": names, "cells": cells[:MOST_CELLS], "left_out": len(cells[MOST_CELLS:])}
 
 
 def _is_better_high(metric: str, sweep: Sweep) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from runner import journal
 from runner.leaderboard import RUNS, SUMMARY_DIR
 from runner.objectives import Objective, objectives
+from runner.phasemap import Point, outcome
 from runner.record import SUMMARY
 
 SEED = "seed"
@@ -150,6 +151,11 @@ def settings(sweep: Sweep) -> list[Setting]:
         own = {key: runs[0].values[key] for key in keys}
         found.append(Setting(own, numbers, (low, middle, high), reached, failed, _of_all(runs)))
     return sorted(found, key=lambda one: _last_if_nan(sweep.objective.sign * one.quartiles[1]))
+
+
+def points(sweep: Sweep) -> list[Point]:
+    """The runs as the phase map has them."""
+    return [Point(run.values, outcome(run.summary, run.curves.get("train/cost", [math.nan])[0])) for run in sweep.runs]
 
 
 def _of_all(runs: Sequence[Run]) -> str:

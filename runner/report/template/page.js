@@ -133,6 +133,7 @@ function curves() {
   }
 }
 
+const PHASES = -1;
 const MOST_LEVELS = 16;
 const BINS = 12;
 
@@ -165,10 +166,17 @@ function heat() {
     if (!cells.has(name)) cells.set(name, []);
     cells.get(name).push(place);
   }
-  const columns = { x: [], y: [], text: [], colour: [], ink: [], runs: [], median: [], quartiles: [], failed: [] };
+  const columns = { x: [], y: [], text: [], colour: [], ink: [], runs: [], median: [], quartiles: [], failed: [], outcomes: [] };
   const medians = [];
+  const ends = [];
   for (const [name, places] of cells) {
-    const values = finals(places, metric).sort((a, b) => a - b);
+    const values = metric === PHASES ? [] : finals(places, metric).sort((a, b) => a - b);
+    const counts = Object.keys(data.outcomes)
+      .map((outcome) => [outcome, places.filter((place) => data.runs[place].outcome === outcome).length])
+      .filter(([, count]) => count);
+    counts.sort((a, b) => b[1] - a[1]);
+    ends.push([...counts[0], places.length]);
+    columns.outcomes.push(counts.map(([outcome, count]) => `${outcome} ${count}`).join(", "));
     medians.push(values.length ? quantile(values, 0.5) : null);
     const [column, row] = JSON.parse(name);
     columns.x.push(column);
@@ -179,7 +187,13 @@ function heat() {
   }
   /* By rank: one cell that is far from all others would take their colours away. */
   const known = [...new Set(medians.filter((value) => value !== null))].sort((a, b) => data.better[metric] * (b - a));
-  for (const value of medians) {
+  for (const [outcome, count, of] of metric === PHASES ? ends : []) {
+    columns.text.push(of === 1 ? "" : `${count} of ${of}`);
+    columns.median.push("");
+    columns.colour.push(data.outcomes[outcome][0]);
+    columns.ink.push(data.outcomes[outcome][1]);
+  }
+  for (const value of metric === PHASES ? [] : medians) {
     columns.text.push(value === null ? "failed" : Number(value.toPrecision(3)).toString());
     columns.median.push(value === null ? "all diverged or failed" : brief(value));
     const share = known.indexOf(value) / Math.max(known.length - 1, 1);
@@ -194,7 +208,11 @@ function heat() {
   page.height = Math.min(700, 130 + 34 * up.names.length);
   model("heat-source").data = columns;
   element("heat-text").textContent =
-    `${cells.size} cells of ${state.shown.length} runs; dark is better. Runs that diverged or failed have no part in a median.`;
+    `${cells.size} cells of ${state.shown.length} runs; ` +
+    (metric === PHASES
+      ? "the colour says how most of a cell's runs ended, the number how many of them did."
+      : "dark is better. Runs that diverged or failed have no part in a median.");
+  element("heat-legend").hidden = metric !== PHASES;
 }
 
 const MOST_BOXES = 40;
@@ -268,6 +286,15 @@ async function main() {
   if (keys.length) {
     const free = keys.filter(([, key]) => key !== data.seed);
     const [first, second] = [...free, ...keys.filter(([, key]) => key === data.seed)].map(([k]) => k);
+    element("heat-metric").prepend(new Option("how the runs ended", PHASES));
+    element("heat-legend").replaceChildren(...Object.entries(data.outcomes)
+      .filter(([outcome]) => data.runs.some((run) => run.outcome === outcome))
+      .map(([outcome, [colour, ink]]) => {
+        const item = document.createElement("li");
+        item.textContent = outcome;
+        item.style.cssText = `background: ${colour}; color: ${ink}`;
+        return item;
+      }));
     choices(element("heat-x"), keys, first);
     choices(element("heat-y"), [...keys, [-1, "none"]], second ?? -1);
     const settings = data.keys.includes(data.seed) && free.length ? [[-1, "setting, over its seeds"]] : [];
@@ -287,6 +314,12 @@ async function main() {
   });
   for (const [ids, action] of [["curves", curves], ["heat", heat], ["boxes", boxes]])
     for (const select of every(`#${ids}-section select`)) select.addEventListener("change", action);
+  element("phases-show")?.addEventListener("click", () => {
+    element("heat-metric").value = String(PHASES);
+    heat();
+    element("heat-section").scrollIntoView();
+    element("heat-metric").focus();
+  });
   const there = Object.keys(items).filter((name) => element(name));
   await Promise.all(there.map((name) => Bokeh.embed.embed_item(items[name], name)));
   state.ready = true;
