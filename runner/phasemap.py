@@ -97,7 +97,7 @@ def sentences(points: Sequence[Point]) -> list[str]:
     >>> for sentence in sentences(points):
     ...     print(sentence)
     learns: 4 of 6 runs; only with lr up to 2; all of those with lr up to 2 (4 of 4)
-    non-finite: 2 of 6 runs; only with lr 3 and above; all of those with lr 3 and above (2 of 2)
+    non-finite: 2 of 6 runs; only with lr 3; all of those with lr 3 (2 of 2)
     """
     keys = axes(points)
     found = []
@@ -202,11 +202,11 @@ def _levels(points: Sequence[Point], key: str) -> list[float]:
 
 def _range(key: str, low: float, high: float, levels: Sequence[float]) -> str:
     """Values of a key in words, from one of its levels to another."""
+    if low == high:
+        return f"{key} {low:.4g}"
     if low == levels[0]:
         return f"{key} up to {high:.4g}"
-    if high == levels[-1]:
-        return f"{key} {low:.4g} and above"
-    return f"{key} {low:.4g}" if low == high else f"{key} {low:.4g} .. {high:.4g}"
+    return f"{key} {low:.4g} and above" if high == levels[-1] else f"{key} {low:.4g} .. {high:.4g}"
 
 
 def _is_number(value: Any) -> bool:

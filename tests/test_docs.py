@@ -40,6 +40,7 @@ CODES = {
     "check experiment=posts/spiral": 1,
     "runner experiment=posts/xor": 1,
     "runner experiment=posts/flower": 1,
+    "init.scale=0.001,0.1,1,10": 1,
 }
 
 

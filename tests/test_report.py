@@ -174,9 +174,7 @@ def test_it_is_made_again_from_the_directory_alone(folder: Path, page: Tables, t
     done = command(tmp_path, "elsewhere", module="runner.report")
     made, *sentences = done.stdout.splitlines()
     assert made == "elsewhere/report.html", done.stderr
-    assert any(
-        line.startswith("  non-finite: 3 of 18 runs; only with optimizer.lr 1e+306 and above") for line in sentences
-    )
+    assert any(line.startswith("  non-finite: 3 of 18 runs; only with optimizer.lr 1e+306") for line in sentences)
     again = Tables((tmp_path / "elsewhere" / "report.html").read_text())
     assert again.tables["runs"] == page.tables["runs"]
 
