@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ from runner.processes import Processes, how
 from runner.sweep import Job, Stop, stacks
 from runner.sweep import run as run_serially
 from runner.worker import Died, Message, Order, Ready, carry_out
-from tests.sweeps import children, nothing_left, rows, same, start, sweep, with_deadly_init
+from tests.sweeps import ROOT, children, nothing_left, rows, same, start, sweep, with_deadly_init
 
 
 @pytest.fixture(scope="module")
@@ -210,6 +211,21 @@ def test_a_job_that_ends_its_process_is_an_error_and_the_others_finish(tmp_path:
         assert summary["status"] == ("error" if "deadly" in summary["name"] else "finished")
     assert len(summaries) == 15
     assert sum("its process died: exit code 3" in (summary["error"] or "") for summary in summaries) == 5
+    assert "its process died: exit code 3" in done.stdout
+
+
+def test_a_network_of_ones_own_that_ends_its_process_is_an_error_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for name in ("exits.py", "tiny.py"):
+        shutil.copy(ROOT / "tests" / "own" / "networks" / name, folder)
+    own = ("architecture=own", "architecture.network=exits:Exits", "+architecture.arguments.on_seed=2")
+    words = ("dataset=xor", "seed=range(6)", "training.iterations=200", "tracking=none")
+    done = sweep(folder, *words, *own, "sweep.backend=loky", "sweep.workers=2")
+    assert done.returncode == 1, done.stdout + done.stderr
+    summaries = [json.loads(path.read_text()) for path in tmp_path.glob("work/multirun/*/*/*/summary.json")]
+    ended = {summary["seed"]: summary["status"] for summary in summaries if "seed" in summary}
+    assert ended == {seed: "error" if seed == 2 else "finished" for seed in range(6)}
     assert "its process died: exit code 3" in done.stdout
 
 
