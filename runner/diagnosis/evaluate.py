@@ -31,6 +31,7 @@ from runner.diagnosis.trials import courses, outcomes
 from runner.experiment import Experiment, compose_with
 from runner.nn.faults import Meets
 from runner.schema import ConfigError
+from runner.stack import Stack
 
 UNSEEN = range(5001, 5006)  # seeds that neither the corpus nor the trials of diagnosis have
 
@@ -116,20 +117,19 @@ def _facts(cell: Cell, experiment: Experiment, case: Case, course: Course, found
     if layer is not None and cell.fault and first.cause == cell.fault.cause:
         facts |= {"layer": first.layer, "true_layer": layer}
     if course.nonfinite:
-        facts["true_step"] = broken_at(case, course.nonfinite.step)
+        facts["true_step"] = broken_at(case)
     return facts
 
 
-def broken_at(case: Case, told: int) -> int:
-    """The first step whose cost or gradient norms are no numbers, every step of the run being looked at."""
-    plan = replace(case.recipe.plan, log_every=1, iterations=min(case.recipe.plan.iterations, told + 1))
-    ended = courses([replace(case.recipe, plan=plan)])[0]
-    bad = ~np.isfinite(ended.cost)
-    for key, column in ended.values.items():
-        if key.startswith(("gradient_norm/", "weight_norm/")):
-            bad |= ~np.isfinite(column)
-    broken = np.flatnonzero(bad)
-    return int(ended.steps[broken[0]]) if len(broken) else -1
+def broken_at(case: Case) -> int:
+    """The first step at which the cost, a gradient or a weight is no number, every step of the run being looked at."""
+    stack = Stack.start([case.recipe])
+    while stack.step < case.recipe.plan.iterations:
+        measured = stack.measure()
+        if not all(np.isfinite(array).all() for array in (measured.values["train/cost"], measured.g, stack.theta)):
+            break
+        stack.advance(stack.gradient())
+    return stack.step
 
 
 class _Proof:
@@ -140,7 +140,7 @@ class _Proof:
         self.reached: dict[Overrides, int] = {}
 
     def of(self, case: Case, course: Course, found: Sequence[Finding], search: bool) -> dict[str, Any]:
-        """On how many of the unseen seeds each proposal reaches the target: the findings', a searched one, the advice."""
+        """On how many of the unseen seeds each proposal reaches the target: the findings', the searched, the advice."""
         first = tuple(found[0].override)
         rows: dict[str, Any] = {"override": list(first), "first": self.count(first) if first else None}
         whole: Overrides = ()
