@@ -31,7 +31,7 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     Müller, "Efficient BackProp" (1998), 4.3. Known false positives: large inputs with weights as
     small; rates that fit.
     """
-    if evidence.case.standardised:
+    if evidence.case.scaling == "standardise":
         return INNOCENT
     X = evidence.case.recipe.sets["train"].X
     sizes = np.sqrt((X.astype(float) ** 2).mean(axis=0))
@@ -43,7 +43,7 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     shift = float((np.abs(X.mean(axis=0)) / np.where(varied, spread, 1))[varied].max())
     excess = max(math.log10(large / LARGE_INPUTS), math.log10(SMALL_INPUTS / max(small, 1e-300)))
     line = f"the inputs' root mean square is {large:.3g} (largest column), their mean up to {shift:.3g} spreads from 0"
-    mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else ("dataset.scaling=standardise",)
+    mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else evidence.case.standardise
     if excess < -NOWHERE:
         return INNOCENT
     return _weighed(evidence, excess, [mend], 1, "X", line, {"rms": large, "shift": shift})
@@ -304,7 +304,7 @@ def best_conditions(
     iterations = max(3000, min(10_000, case.recipe.plan.iterations))
     common = (
         f"architecture.hidden=[{','.join(map(str, hidden))}]",
-        "dataset.scaling=standardise",
+        *case.standardise,
         *fresh_init(evidence),
         "fault=none",
         "optimizer=adam",
