@@ -139,7 +139,8 @@ def too_few_units(evidence: Evidence) -> Verdict:
                     f"under the best conditions {reached} of {of} trainings of {list(case.hidden)} reach the target, "
                 )
                 line += f"and {list(wider)} {activation} does"
-                mend = (size, f"architecture.activation={activation}")
+                larger = (size, f"architecture.activation={activation}")
+                mend = RIGHT if case.recipe.fault.architecture else larger
                 return Verdict(3.0, 1.0, 1, "A", (line,), {"narrow": reached / of, "wide": found / tries}, mend)
     return INNOCENT
 
@@ -170,7 +171,7 @@ def no_nonlinearity(evidence: Evidence) -> Verdict:
     line = (
         f"under the best conditions {reached} of {of} seeds of this linear network reach the target, {bent} with tanh"
     )
-    mend: Overrides = ("architecture.activation=tanh",)
+    mend: Overrides = RIGHT if case.recipe.fault.architecture else ("architecture.activation=tanh",)
     if not case.hidden:
         mend = ("architecture.hidden=[16]", *mend)
     return Verdict(3.0, 2.0, 1, "A", (line,), {"linear": reached / of, "tanh": bent / bent_of}, mend)
