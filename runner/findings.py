@@ -205,7 +205,7 @@ def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], chan
         labels=experiment.labels,
         dataset=dataset.name,
         classes=len(dataset.classes or ()),
-        standardised=config["dataset"]["scaling"] == "standardise",
+        scaling=config["dataset"]["scaling"],
         activation=experiment.activation,
         output=experiment.output,
         loss=experiment.loss,

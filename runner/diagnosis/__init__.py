@@ -5,6 +5,7 @@ experiment (`causes`, `dynamics`) that its rivals do not pass. The cause found i
 still fails is looked at in the same way: findings come in the order in which they must be mended.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from runner.nn.gradcheck import Check
 
 MOST = 3  # causes of one run, one behind the other
 UNDETERMINED = "undetermined"
+UPSTREAM = ("inputs_unscaled",)  # large inputs multiply the curvature: whatever is measured behind them is off by more
 LONG = ("budget_too_short",)  # causes whose trials take many times the run's own iterations
 
 
@@ -108,7 +110,8 @@ def _named(evidence: Evidence, causes: Sequence[str]) -> list[Finding]:
 def _rank(name: str, verdicts: dict[str, Verdict], causes: Sequence[str]) -> tuple[float, float, int]:
     """Better shown first; then, of those that mend, the one further from what works; else the one mended first."""
     verdict = verdicts[name]
-    return verdict.weight, verdict.excess if verdict.weight == 2 else 0.0, -causes.index(name)
+    excess = math.inf if name in UPSTREAM else verdict.excess
+    return verdict.weight, excess if verdict.weight == 2 else 0.0, -causes.index(name)
 
 
 def _finding(evidence: Evidence, cause: str, verdict: Verdict, alternatives: Sequence[str]) -> Finding:

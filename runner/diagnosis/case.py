@@ -28,7 +28,7 @@ class Case(NamedTuple):
     labels: Array
     dataset: str
     classes: int  # 0: a regression
-    standardised: bool
+    scaling: str
     activation: str
     output: str
     loss: str
@@ -48,6 +48,12 @@ class Case(NamedTuple):
     @property
     def hidden(self) -> tuple[int, ...]:
         return self.recipe.widths[1:-1]
+
+    @property
+    def standardise(self) -> Overrides:
+        """The change that standardises the inputs; a divisor has its place beside scaling=divide only."""
+        standardise = "dataset.scaling=standardise"
+        return (standardise, "dataset.divisor=null") if self.scaling == "divide" else (standardise,)
 
     @property
     def full_batch(self) -> bool:

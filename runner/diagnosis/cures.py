@@ -68,7 +68,7 @@ def further(case: Case, given: Overrides) -> list[Overrides]:
     ]
     width = f"architecture.hidden=[{','.join(map(str, WIDER))}]"
     larger: list[Overrides] = [("architecture.activation=tanh",), (width, "architecture.activation=tanh")]
-    others: list[Overrides] = [("dataset.scaling=standardise",), ("optimizer=adam", "optimizer.lr=0.01")]
+    others: list[Overrides] = [after.standardise, ("optimizer=adam", "optimizer.lr=0.01")]
     return [*rates, fresh_init_of(after.activation), *others, *longer, *larger]
 
 

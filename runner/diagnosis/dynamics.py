@@ -31,7 +31,7 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     Müller, "Efficient BackProp" (1998), 4.3. Known false positives: large inputs with weights as
     small; rates that fit.
     """
-    if evidence.case.standardised:
+    if evidence.case.scaling == "standardise":
         return INNOCENT
     X = evidence.case.recipe.sets["train"].X
     sizes = np.sqrt((X.astype(float) ** 2).mean(axis=0))
@@ -43,7 +43,7 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     shift = float((np.abs(X.mean(axis=0)) / np.where(varied, spread, 1))[varied].max())
     excess = max(math.log10(large / LARGE_INPUTS), math.log10(SMALL_INPUTS / max(small, 1e-300)))
     line = f"the inputs' root mean square is {large:.3g} (largest column), their mean up to {shift:.3g} spreads from 0"
-    mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else ("dataset.scaling=standardise",)
+    mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else evidence.case.standardise
     if excess < -NOWHERE:
         return INNOCENT
     return _weighed(evidence, excess, [mend], 1, "X", line, {"rms": large, "shift": shift})
@@ -139,7 +139,8 @@ def too_few_units(evidence: Evidence) -> Verdict:
                     f"under the best conditions {reached} of {of} trainings of {list(case.hidden)} reach the target, "
                 )
                 line += f"and {list(wider)} {activation} does"
-                mend = (size, f"architecture.activation={activation}")
+                larger = (size, f"architecture.activation={activation}")
+                mend = RIGHT if case.recipe.fault.architecture else larger
                 return Verdict(3.0, 1.0, 1, "A", (line,), {"narrow": reached / of, "wide": found / tries}, mend)
     return INNOCENT
 
@@ -170,7 +171,7 @@ def no_nonlinearity(evidence: Evidence) -> Verdict:
     line = (
         f"under the best conditions {reached} of {of} seeds of this linear network reach the target, {bent} with tanh"
     )
-    mend: Overrides = ("architecture.activation=tanh",)
+    mend: Overrides = RIGHT if case.recipe.fault.architecture else ("architecture.activation=tanh",)
     if not case.hidden:
         mend = ("architecture.hidden=[16]", *mend)
     return Verdict(3.0, 2.0, 1, "A", (line,), {"linear": reached / of, "tanh": bent / bent_of}, mend)
@@ -304,7 +305,7 @@ def best_conditions(
     iterations = max(3000, min(10_000, case.recipe.plan.iterations))
     common = (
         f"architecture.hidden=[{','.join(map(str, hidden))}]",
-        "dataset.scaling=standardise",
+        *case.standardise,
         *fresh_init(evidence),
         "fault=none",
         "optimizer=adam",

@@ -164,21 +164,24 @@ class Evidence:
         return outcome.cures or (self.blown_up and outcome.calms)
 
     def first_that_mends(self, changes: Sequence[Overrides]) -> tuple[Overrides, Outcome] | None:
-        """The first of `changes` that reaches the target, else the first that at least ends a blow-up.
+        """The first of `changes` that reaches the target on all seeds, else on most, else at least ends a blow-up.
 
         All are tried with the run's own seed, and those that mend it, one after another, on fresh ones.
         """
         own = list(zip(changes, self.tried(changes, self.seeds[:1]), strict=True))
+        most: tuple[Overrides, Outcome] | None = None
         calm: tuple[Overrides, Outcome] | None = None
         for change, first in own:
-            if not self.mended(first) or (calm and first and not first.cures):
+            if not self.mended(first) or ((most or calm) and first and not first.cures):
                 continue
             outcome = self.trial(change)
-            if outcome and outcome.cures:
+            if outcome and outcome.reached.all():
                 return change, outcome
-            if outcome and self.mended(outcome):
+            if outcome and outcome.cures:
+                most = most or (change, outcome)
+            elif outcome and self.mended(outcome):
                 calm = calm or (change, outcome)
-        return calm
+        return most or calm
 
     def best_of(self, changes: Sequence[Overrides]) -> tuple[Overrides, float] | None:
         """The change with the least final cost, where that is much less than the run's: (change, cost)."""
