@@ -171,7 +171,7 @@ def biased_by_epsilon(evidence: Evidence) -> Verdict:
     """An epsilon in the logarithms of the loss hides log(0), and takes the gradient from the rows that need it most.
 
     Definition: the gradient of a wrong row, by its epsilon, is less than .9 of what it should be, on some rows at the
-    last step. dJ/dz = (a - y) shrinks by a / (a + ε). Source: REFERENCE: ratio .50 at z = -11.5 for ε = 1e-5.
+    last step. dJ/dz = (a - y) shrinks by a / (a + ε). Source: the definition: .50 is left at z = -11.5 for ε = 1e-5.
     Known false positives: rows that are right and saturated have no gradient to lose, and do not count.
     """
     case = evidence.case

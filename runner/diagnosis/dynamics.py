@@ -120,7 +120,7 @@ def too_few_units(evidence: Evidence) -> Verdict:
 
     Definition: under the best conditions (standardised inputs, fresh init, Adam at two rates, no regularisation, at
     least 3,000 iterations) none of 16 trainings reaches the target, and a larger network does. Source: the
-    infimum over a family is its own (REFERENCE: .618 for the parity of 1..10 with one ReLU unit). Known false
+    infimum over a family is its own (.618 for the parity of 1..10 with one ReLU unit). Known false
     positives: a small network whose optimum exists and is hard to find; hence 16 seeds.
     """
     case = evidence.case

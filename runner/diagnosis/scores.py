@@ -61,7 +61,7 @@ def healthy(rows: Sequence[Row]) -> str:
 
 
 def totals(rows: Sequence[Row]) -> str:
-    """DIAGNOSIS's table: of all failed runs, and of those whose fault the training part has not."""
+    """The figures of all failed runs, and of those whose fault the training part has not."""
     lines = ["| | all faults | faults that the training part has not |", "| --- | --- | --- |"]
     sides = [rows, [row for row in rows if row["held_out"]]]
     figures = [figures_of(side) for side in sides]
