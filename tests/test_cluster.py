@@ -110,3 +110,4 @@ def test_without_ray_its_installation_is_named(tmp_path: Path) -> None:
     done = sweep(tmp_path / "work", *SWEEP, "sweep.backend=ray", root=tmp_path / "shadow")
     assert done.returncode == 2
     assert INSTALL in done.stderr
+    assert list((tmp_path / "work").iterdir()) == []

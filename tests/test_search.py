@@ -182,6 +182,12 @@ def test_a_ledger_holds_what_was_written_and_one_process_at_a_time(tmp_path: Pat
 
 MISTAKES = {
     "sampler": (["search=tpee", LR], ["there is no such search", "Did you mean 'tpe'?"]),
+    "empty interval": (
+        ["search=tpe", "optimizer.lr=interval(1,1)"],
+        ["optimizer.lr=interval(1,1): there is nothing in that interval"],
+    ),
+    "empty range": (["search=tpe", LR, "seed=range(3,3)"], ["seed=range(3,3): there is nothing in it"]),
+    "empty grid": (["-m", "optimizer.lr=range(3,3)"], ["optimizer.lr=range(3,3): there is nothing in that range"]),
     "nothing": (["search=tpe"], ["A search needs something to search"]),
     "no search": (["-m", LR], ["an interval is for a search: add search=random"]),
     "no -m": ([LR], ["an interval is for a search. Add search=random"]),

@@ -157,6 +157,22 @@ def test_a_sweep_trains_them_one_by_one_and_skips_what_is_done(folder: Path) -> 
     assert "3 of 6 done before" in command("runner", *overrides).stdout
 
 
+def test_a_member_that_ends_its_process_is_an_error_alone(folder: Path) -> None:
+    exits = ["+architecture.arguments.on_seed=2", "+architecture.arguments.after=20"]
+    overrides = words("exits:Exits", *exits, "seed=range(5)", "tracking=none", "plots=false", "diagnosis=none")
+    done = command("runner", "-m", *overrides, "sweep.backend=loky", "sweep.workers=2")
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = [json.loads(path.read_text()) for path in folder.glob("multirun/*/*/*/summary.json")]
+    assert sorted((summary["seed"], summary["status"]) for summary in found) == [
+        (seed, "error" if seed == 2 else "finished") for seed in range(5)
+    ]
+    assert [summary["error"].count("its process died: exit code 3") for summary in found if summary["error"]] == [1]
+    assert "its process died: exit code 3" in done.stdout
+    (alone,) = [path.parent for path in folder.glob("multirun/*/*/*/summary.json") if '"seed": 0' in path.read_text()]
+    run = traced(compose(words("exits:Exits", *exits, "seed=0")))
+    np.testing.assert_array_equal(load(alone)["train/cost"], run["train/cost"])
+
+
 def test_what_it_imports_from_beside_it_decides_too(folder: Path) -> None:
     before = compose(words("exits:Exits")).key()
     (folder / "tiny.py").write_text((folder / "tiny.py").read_text() + "\n# another\n")
