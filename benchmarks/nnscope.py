@@ -20,7 +20,8 @@ import numpy as np
 from runner import findings
 from runner.configuration import Composer
 from runner.diagnosis import corpus, failed
-from runner.diagnosis.scores import UNDETERMINED, share
+from runner.diagnosis.case import UNDETERMINED
+from runner.diagnosis.scores import share
 from runner.diagnosis.trials import courses
 from runner.experiment import compose_with
 from runner.nn.types import layers_of

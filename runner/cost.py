@@ -6,8 +6,8 @@ from itertools import pairwise
 from runner import shrink
 from runner.recipe import Recipe
 
-# Seconds of one step on one core of about 2020 (benchmarks/parallel.py --fit measures them): each layer's calls into
-# NumPy; then for each member its own share, an activation's, a multiplication's, a parameter's.
+# Seconds of one step on one core of about 2020, as they were measured: each layer's calls into NumPy; then for each
+# member its own share, an activation's, a multiplication's, a parameter's.
 LAYER, MEMBER, ACTIVATION, MULTIPLICATION, PARAMETER = 7e-6, 3e-7, 4.5e-9, 1e-10, 4e-9
 # Of a step, what NumPy's calls may take before a stack is not cut any smaller.
 OVERHEAD = 0.15

@@ -14,13 +14,12 @@ import numpy as np
 from runner import threads
 from runner.diagnosis import causes as proved
 from runner.diagnosis import dynamics
-from runner.diagnosis.case import Case, Course, Finding, Verdict
+from runner.diagnosis.case import UNDETERMINED, Case, Course, Finding, Verdict
 from runner.diagnosis.evidence import Evidence
 from runner.diagnosis.symptoms import meaning, symptom
 from runner.nn.gradcheck import Check
 
 MOST = 3  # causes of one run, one behind the other
-UNDETERMINED = "undetermined"
 UPSTREAM = ("inputs_unscaled",)  # large inputs multiply the curvature: whatever is measured behind them is off by more
 LONG = ("budget_too_short",)  # causes whose trials take many times the run's own iterations
 

@@ -10,6 +10,7 @@ from runner.nonfinite import NonFinite
 from runner.recipe import Recipe
 
 Overrides = tuple[str, ...]
+UNDETERMINED = "undetermined"  # told where no experiment tells a cause
 
 
 class Case(NamedTuple):

@@ -3,7 +3,7 @@
 A base is a data set with a network that reaches its target on practically all seeds. A fault is what is done to it and
 the cause that should be told; its overrides are what a person would have written into the configuration, and
 `fault=...` only where the mistake is one of code or labels. Split before any threshold was set by it: the held-out part
-has data sets, architectures, optimizers and faults that the training part has not; `digest` of its list stands in
+has data sets, architectures and faults that the training part has not; `digest` of its list stands in
 HELD_OUT, and a test compares them.
 
 The data sets of the held-out part are drawn here (`draw`), so that the corpus needs no file.
@@ -16,11 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.case import UNDETERMINED, Overrides
 from runner.nn.types import Array
 
 HELD_OUT = "ef5fb3d6de85972a367e66f5f3b6b3bac011886cb98a569367d8a9d4c58d1bd3"
-UNDETERMINED = "undetermined"
-Overrides = tuple[str, ...]
 
 
 class Base(NamedTuple):

@@ -167,8 +167,7 @@ def advices(case: Case) -> list[Advice]:
     """Always a lower rate, always a fresh init, and one of the usual changes at random."""
     lower = (f"optimizer.lr={case.configured_lr * 0.1:.3g}",)
     fresh = fresh_init_of(case.activation)
-    usual = [change for change in cures.further(case, ()) if change != ()]
-    drawn = Random(case.recipe.seed).choice(usual)
+    drawn = Random(case.recipe.seed).choice(cures.further(case, ()))
     return [Advice("lower rate", lower), Advice("fresh init", fresh), Advice("random override", drawn)]
 
 

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-UNDETERMINED = "undetermined"
+from runner.diagnosis.case import UNDETERMINED
+
 FRESH = 5  # unseen seeds
 ENOUGH = 4  # of them, that make a cure
 Row = Mapping[str, Any]

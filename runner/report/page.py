@@ -10,9 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from runner import journal, phasemap
+from runner.phasemap import SEED
 from runner.pictures import FOLDER
 from runner.report import charts
-from runner.report.runs import SEED, Run, Sweep, points, settings
+from runner.report.runs import Run, Sweep, points, settings
 
 HEAVIEST = 600_000  # bytes of a picture
 MOST_CELLS = 400  # of the phase map, in its table

@@ -13,10 +13,9 @@ import numpy as np
 from runner import journal
 from runner.leaderboard import RUNS, SUMMARY_DIR
 from runner.objectives import Objective, objectives
-from runner.phasemap import Point, outcome
+from runner.phasemap import SEED, Point, outcome
 from runner.record import SUMMARY
 
-SEED = "seed"
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread
 FEWEST, MOST = 12, 200  # points of a curve
 BEST, WORST = 1500, 500  # runs, of a sweep of more
