@@ -16,12 +16,12 @@ from statistics import median
 from time import perf_counter
 from typing import NamedTuple
 
-from runner.configuration import Composer
-from runner.experiment import Experiment, compose_with
-from runner.gradients import check_recipe
+from runner.diagnosis.gradient.check import check_recipe
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.schema import ConfigError, options
 from runner.nn import activations, faults, losses
 from runner.nn.faults import Meets
-from runner.schema import ConfigError, options
 
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "gradient-check.md"
 BEGIN, END = "<!-- measured: python -m benchmarks.check -->", "<!-- end -->"

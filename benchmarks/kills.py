@@ -18,8 +18,8 @@ import time
 import warnings
 from pathlib import Path
 
-from runner import journal
-from runner.store import Store
+from runner.runs import journal
+from runner.tracking.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 ENDLESS = ["training.iterations=100000000", "training.log_every=500"]
@@ -61,7 +61,7 @@ def kill(folder: Path, victim: str, number: int, rng: random.Random) -> str:
 
 def tracker_of(pid: int) -> int | None:
     """The tracking process of a command, None where it is no more."""
-    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "runner.follow"], capture_output=True, text=True)
+    found = subprocess.run(["pgrep", "-P", str(pid), "-f", "runner.tracking.follow"], capture_output=True, text=True)
     return int(found.stdout.split()[0]) if found.stdout else None
 
 

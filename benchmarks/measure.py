@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from runner.recipe import Recipe
-from runner.stack import Stack
+from runner.training.recipe import Recipe
+from runner.training.stack import Stack
 
 
 def interleaved(portions: Mapping[str, Callable[[], object]], repetitions: int) -> dict[str, list[float]]:

@@ -17,17 +17,18 @@ from typing import Any
 import nnscope
 import numpy as np
 
-from runner import findings
-from runner.configuration import Composer
-from runner.diagnosis import corpus, failed
+from benchmarks.diagnosis import corpus
+from benchmarks.diagnosis.scores import share
+from runner.diagnosis import failed
 from runner.diagnosis.case import UNDETERMINED
-from runner.diagnosis.scores import share
 from runner.diagnosis.trials import courses
-from runner.experiment import compose_with
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import compose_with
+from runner.experiment.schema import ConfigError
 from runner.nn.types import layers_of
-from runner.recipe import Recipe
-from runner.schema import ConfigError
-from runner.stack import Stack
+from runner.runs import findings
+from runner.training.recipe import Recipe
+from runner.training.stack import Stack
 
 MOST = 3000  # steps
 NAMES = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "ReLU", "leaky_relu": "LeakyReLU", "elu": "ELU"}

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner import journal
+from runner.runs import journal
 
 ROOT = Path(__file__).resolve().parents[1]
 WAYS = {"one process": ("sweep.backend=serial",), "two": ("sweep.backend=loky", "sweep.workers=2")}

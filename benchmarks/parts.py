@@ -21,11 +21,12 @@ from benchmarks.peers import NEVER, PEERS, jax_loop, plain_numpy
 from benchmarks.problems import Problem, cost_of, problem, problems
 from benchmarks.streaming import streaming
 from benchmarks.whole import SCRIPTS
-from runner import shrink, sweep
-from runner.experiment import compose
-from runner.recipe import Recipe
-from runner.stack import Stack
-from runner.train import train
+from runner.experiment.experiment import compose
+from runner.sweeps import jobs as sweep
+from runner.training import shrink
+from runner.training.recipe import Recipe
+from runner.training.stack import Stack
+from runner.training.train import train
 
 ROOT = Path(__file__).resolve().parents[1]
 

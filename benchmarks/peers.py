@@ -10,14 +10,14 @@ import numpy as np
 
 from benchmarks.problems import Layers, Problem
 from runner.nn.types import layers_of
-from runner.train import End, train
+from runner.training.train import End, train
 
 NEVER = 10**9
 Training = Callable[[int], Layers]
 
 
 def ours(problem: Problem) -> Training:
-    """runner.train: rows only at the start and the end."""
+    """runner.training.train: rows only at the start and the end."""
 
     def run(iterations: int) -> Layers:
         recipe = problem.with_plan(iterations=iterations, log_every=NEVER)

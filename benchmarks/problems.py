@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from runner import experiment
+from runner.experiment import experiment
 from runner.nn.types import layers_of
-from runner.recipe import Recipe
+from runner.training.recipe import Recipe
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
 

@@ -66,9 +66,9 @@ def one_by_one(seed: int, trials: int) -> None:
     from hydra.types import HydraContext, RunMode
 
     from runner.__main__ import task
-    from runner.configuration import Composer
-    from runner.samplers import search_options
-    from runner.space import space_of
+    from runner.experiment.compose import Composer
+    from runner.experiment.samplers import search_options
+    from runner.sweeps.search.space import space_of
 
     composer = Composer()
     space = space_of(composer, [*XOR, *XOR_RANGES])

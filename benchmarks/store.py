@@ -10,9 +10,9 @@ import time
 import warnings
 from pathlib import Path
 
-from runner.journal import Journal
-from runner.store import Store
-from runner.tracking import State
+from runner.runs.journal import Journal
+from runner.tracking.store import Store
+from runner.tracking.tracker import State
 
 KEYS = ("train/cost", "train/accuracy", "test/cost", "test/accuracy", "grad_norm", "update_ratio/layer_1")
 

@@ -40,8 +40,8 @@ def measured(path: Path, streamed: bool, cold: bool) -> dict[str, dict[str, floa
     """Of each network: rows a second, seconds until the first step, the process's peak resident memory in MB."""
     if streamed:
         resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
-    from runner.experiment import compose
-    from runner.stack import Stack
+    from runner.experiment.experiment import compose
+    from runner.training.stack import Stack
 
     found = {}
     for name, hidden in NETWORKS.items():

@@ -23,7 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from runner import journal  # noqa: E402
+from runner.runs import journal  # noqa: E402
 
 SWEEP = (
     "dataset=flower",

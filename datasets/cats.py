@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.h5file import array_at, opened
+from datasets.files.h5file import array_at, opened
 from datasets.types import DataError, Dataset, Rows
 
 FILES = {"train": "train_catvnoncat.h5", "test": "test_catvnoncat.h5"}

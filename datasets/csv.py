@@ -10,8 +10,8 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from datasets import arrow
-from datasets.tables import MOST_CLASSES, Labels, Task, encode, encode_as, existing, listed, nearest
+from datasets.files import arrow
+from datasets.files.tables import MOST_CLASSES, Labels, Task, encode, encode_as, existing, listed, nearest
 from datasets.types import Array, DataError, Dataset, Rows
 
 

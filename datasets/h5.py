@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from datasets.h5file import array_at, dataset_at, opened
-from datasets.stream import check_test_rows, open_stream, rows_of_none
-from datasets.tables import Task, existing, from_arrays, image_shape_of, test_rows
+from datasets.files.h5file import array_at, dataset_at, opened
+from datasets.files.stream import check_test_rows, open_stream, rows_of_none
+from datasets.files.tables import Task, existing, from_arrays, image_shape_of, test_rows
 from datasets.types import Dataset
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
-from datasets.tables import Task, existing, from_arrays, listed, nearest
+from datasets.files.tables import Task, existing, from_arrays, listed, nearest
 from datasets.types import DataError, Dataset
 
 # What numpy.load and the reading of a member raise where the bytes are not what they should be.

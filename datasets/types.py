@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from datasets.stream import Stream
+    from datasets.files.stream import Stream
 
 Array = NDArray[np.float64]
 

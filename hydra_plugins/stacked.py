@@ -1,7 +1,7 @@
 """The runner's sweeper and launcher, as Hydra's plugins: Hydra 1.3 accepts plugins from this namespace only.
 
-The sweeper expands the grid in Hydra's own grammar; the launcher hands all jobs to runner.sweep in one call, where they
-are trained as stacks. `hydra/sweeper=basic hydra/launcher=basic` runs the same jobs one by one.
+The sweeper expands the grid in Hydra's own grammar; the launcher hands all jobs to runner.sweeps.jobs in one call,
+where they are trained as stacks. `hydra/sweeper=basic hydra/launcher=basic` runs the same jobs one by one.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner import multirun
+        from runner.command import multirun
 
         if multirun.searching():
             return [multirun.search(self.config)]
@@ -66,6 +66,6 @@ class StackedLauncher(Launcher):
         self.config, self.task_function = config, task_function
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        from runner import multirun
+        from runner.command import multirun
 
         return multirun.launch(self.config, job_overrides, initial_job_idx)

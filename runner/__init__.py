@@ -2,7 +2,7 @@
 
 python -m runner dataset=xor optimizer.lr=0.1        # on the command line
 
-from runner import load, run                         # in Python
+from runner import load, run  # in Python
 trace = run(["dataset=xor", "optimizer.lr=0.1"])
 """
 
@@ -20,9 +20,9 @@ BESIDE = {"conf": '"""The configurations:', "datasets": '"""Data for the runner:
 def __getattr__(name: str) -> Any:
     """`run`, `load` and `Trace` on first use: the tracking process imports this package and needs none of them."""
     if name in __all__:
-        from runner import trace
+        from runner.command import python
 
-        return getattr(trace, name)
+        return getattr(python, name)
     raise AttributeError(f"module 'runner' has no attribute {name!r}")
 
 

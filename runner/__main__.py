@@ -15,14 +15,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from runner import help, membership, screen, session, terminal
-from runner.configuration import quoted
-from runner.journal import JournalError
-from runner.own.network import NetworkError
-from runner.record import run_name
-from runner.schema import ConfigError
-from runner.search import storage
-from runner.sweep import Job
+from runner.command import session
+from runner.experiment.compose import quoted
+from runner.experiment.schema import ConfigError
+from runner.runs.journal import JournalError
+from runner.runs.record import run_name
+from runner.screen import help, terminal
+from runner.screen import run as screen
+from runner.sweeps import membership
+from runner.sweeps.jobs import Job
+from runner.sweeps.search.loop import storage
+from runner.training.own.network import NetworkError
 
 
 @hydra.main(version_base="1.3", config_path="pkg://conf", config_name="config")

@@ -15,19 +15,20 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from runner import screen, terminal
-from runner.configuration import quoted
-from runner.experiment import Experiment, compose
-from runner.gradients import check_recipe
-from runner.nn.gradcheck import Check, LayerCheck
-from runner.own.network import NetworkError, NetworkProblem
-from runner.schema import ConfigError
+from runner.diagnosis.gradient.check import check_recipe
+from runner.diagnosis.gradient.measure import Check, LayerCheck
+from runner.experiment.compose import quoted
+from runner.experiment.experiment import Experiment, compose
+from runner.experiment.schema import ConfigError
+from runner.screen import run as screen
+from runner.screen import terminal
+from runner.training.own.network import NetworkError, NetworkProblem
 
 
 def check_experiment(experiment: Experiment) -> Check:
     """The gradient check of an experiment: rho and relative error of every layer, the mistake where there is one.
 
-    >>> from runner.experiment import compose
+    >>> from runner.experiment.experiment import compose
     >>> check_experiment(compose(["dataset=xor", "fault=output_sign"])).mistake.kind
     'sign'
     """

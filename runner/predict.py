@@ -18,11 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from datasets import DataError
-from datasets.unlabelled import rows_of
-from runner import journal, terminal, trace
-from runner.journal import JournalError
-from runner.own.network import NetworkError, NetworkProblem
-from runner.tracking import replace_file
+from datasets.files.unlabelled import rows_of
+from runner.command.python import load
+from runner.runs import journal, trace
+from runner.runs.files import replace_file
+from runner.runs.journal import JournalError
+from runner.screen import terminal
+from runner.training.own.network import NetworkError, NetworkProblem
 
 
 class PredictError(Exception):
@@ -94,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     text = io.StringIO()
     try:
-        run = trace.load(given.run)
+        run = load(given.run)
         rows = list(predictions(run, given.data, given.inputs, given.delimiter))
         csv.writer(text, lineterminator="\n").writerows(rows)
         if given.out is None:

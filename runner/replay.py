@@ -13,14 +13,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from runner import journal, terminal, trace
-from runner.experiment import build_plain
-from runner.identity import code_digest
-from runner.own.network import NetworkError
-from runner.recipe import OwnSource
-from runner.record import versions
-from runner.resume import stored_config
-from runner.schema import ConfigError
+from runner.command.python import load
+from runner.experiment.experiment import build_plain
+from runner.experiment.identity import code_digest
+from runner.experiment.schema import ConfigError
+from runner.runs import journal, trace
+from runner.runs.record import versions
+from runner.runs.resume import stored_config
+from runner.screen import terminal
+from runner.training.own.network import NetworkError
+from runner.training.recipe import OwnSource
 
 
 def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | None:
@@ -76,7 +78,7 @@ def main() -> None:
     parser.add_argument("run", help="a run's directory, or the id of its run in MLflow")
     arguments = parser.parse_args()
     try:
-        recorded = trace.load(arguments.run)
+        recorded = load(arguments.run)
         directory = recorded.directory
         assert directory is not None
         experiment = build_plain(stored_config(directory))

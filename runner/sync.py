@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import journal, terminal
-from runner.tracking import DEFAULT, State, default_store, hide, public, sqlite_path
+from runner.runs import journal
+from runner.runs.files import hide
+from runner.screen import terminal
+from runner.tracking.tracker import DEFAULT, State, default_store, public, sqlite_path
 
 FOLDERS = ("outputs", "multirun")  # where runs are when nothing else is said
 PORTION = 50  # runs between two steps of the progress line
@@ -125,7 +127,7 @@ def bring(
     directories: Sequence[Path], uri: str, artifact_root: str = "", advance: Callable[[int], None] = lambda runs: None
 ) -> Outcome:
     """Bring these journals, which nobody writes, into the store, and end there what died on this machine."""
-    from runner.store import Store
+    from runner.tracking.store import Store
 
     outcome = Outcome({}, {}, [])
     left = list(directories)
@@ -238,7 +240,7 @@ def _short(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    from runner.store import lighten
+    from runner.tracking.store import lighten
 
     lighten()
     sys.exit(main())

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from runner import journal
-from runner.journal import Journal
-from runner.store import Store
+from runner.runs import journal
+from runner.runs.journal import Journal
+from runner.tracking.store import Store
 
 KEYS = [f"train/m{number}" for number in range(12)]
 

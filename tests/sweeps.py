@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runner import journal
+from runner.runs import journal
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from stores import until
 
-from runner.experiment import compose
+from runner.experiment.experiment import compose
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

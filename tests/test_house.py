@@ -1,6 +1,7 @@
 """The house of docs/design.md, held by the sources themselves: who may import what."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,49 +11,23 @@ SOURCES = sorted(
     path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
 )
 NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py", "pyarrow"}
+PURE = ("runner.nn", "datasets", "runner.training", "runner.diagnosis")  # the mathematics and the data
 
-COMMANDS = {"runner/diagnosis/evaluate.py"}  # at the edge, wherever they lie: nothing else imports them
-
-# What each part may import of the runner itself; what is not listed may import anything of it.
-MAY_IMPORT = {
-    "runner/nn/": ("runner.nn",),
-    "runner/recipe.py": ("runner.nn",),
-    "runner/shrink.py": ("runner.nn", "runner.recipe"),
-    "runner/threads.py": ("runner.recipe", "runner.shrink"),
-    "runner/feed.py": ("runner.nn", "runner.recipe"),
-    "runner/stack.py": ("runner.nn", "runner.recipe", "runner.shrink", "runner.feed"),
-    "runner/nonfinite.py": ("runner.nn", "runner.stack"),
-    "runner/diagnosis/": (
-        *("runner.diagnosis", "runner.nn", "runner.recipe", "runner.stack", "runner.train", "runner.nonfinite"),
-        *("runner.shrink", "runner.gradients", "runner.threads", "runner.own"),
-    ),
-    "runner/own/": ("runner.nn", "runner.recipe", "runner.stack", "runner.nonfinite", "runner.own"),
-    "runner/train.py": (
-        "runner.nn",
-        "runner.recipe",
-        "runner.stack",
-        "runner.nonfinite",
-        "runner.threads",
-        "runner.own",
-    ),
-    "runner/gradients.py": ("runner.nn", "runner.recipe", "runner.stack", "runner.threads", "runner.own"),
-    "runner/halving.py": ("runner.nn",),
-    "runner/objectives.py": ("runner.schema",),
-    "runner/samplers.py": ("runner.nn", "runner.schema"),
-    "runner/ledger.py": ("runner.schema",),
-    "runner/model_code.py": (),
-    "runner/journal.py": (),
-    "runner/tracking.py": (),
-    "runner/batches.py": ("runner.journal", "runner.tracking"),
-    "runner/bulk.py": ("runner.batches",),
-    "runner/registry.py": (),
-    "runner/store.py": ("runner.batches", "runner.bulk", "runner.journal", "runner.registry", "runner.tracking"),
-    "runner/follow.py": ("runner.journal", "runner.store", "runner.tracking"),
-    "runner/sync.py": ("runner.journal", "runner.store", "runner.terminal", "runner.tracking"),
-    "runner/terminal.py": (),
-    "datasets/": (),
-    "conf/": (),
-}
+# A package imports only from itself and from packages to its left; those in one group do not know each other.
+LAYERS = (
+    ("runner.nn", "datasets"),
+    ("runner.training",),
+    ("runner.diagnosis",),
+    ("runner.experiment",),
+    ("runner.runs",),
+    ("runner.tracking", "runner.sweeps"),
+    ("runner.screen",),
+    ("runner.plots", "runner.report"),
+    ("runner.command",),
+    ("runner",),  # the doors: what people type
+)
+# `runner.check` and its like are doors, and so are these, which stand in a room of their own.
+DOORS = ("runner/plots/__main__.py", "runner/report/__main__.py")
 
 
 def imports(path: Path) -> set[str]:
@@ -63,9 +38,26 @@ def imports(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} imports relatively"
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= names if node.module == "runner" else {str(node.module)}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
+
+
+def module_of(path: Path) -> str:
+    return name(path).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+def package_of(module: str) -> str:
+    """The layer's package that a module is of; a door stands in none of them, or is named in DOORS."""
+    inside = [package for group in LAYERS[:-1] for package in group if f"{module}.".startswith(f"{package}.")]
+    return inside[0] if inside else "runner"
+
+
+def layer(package: str) -> int:
+    return next(place for place, group in enumerate(LAYERS) if package in group)
+
+
+def ours(path: Path) -> set[str]:
+    return {module for module in imports(path) if module.split(".")[0] in ("runner", "datasets")}
 
 
 def name(path: Path) -> str:
@@ -73,27 +65,30 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_imports_point_one_way(path: Path) -> None:
-    for place, allowed in MAY_IMPORT.items():
-        if name(path).startswith(place) and name(path) not in COMMANDS:
-            own = {module for module in imports(path) if module.split(".")[0] == "runner"}
-            assert all(module.startswith(allowed) for module in own), f"{name(path)} imports {own}"
+def test_a_package_imports_only_to_its_left(path: Path) -> None:
+    if not name(path).startswith(("runner/", "datasets/")):
+        return
+    here = "runner" if name(path) in DOORS else package_of(module_of(path))
+    for module in ours(path):
+        there = package_of(module)
+        assert there == here or layer(there) < layer(here), f"{name(path)} ({here}) imports {module}"
 
 
-def test_nothing_imports_a_command() -> None:
-    commands = {command.removesuffix(".py").replace("/", ".") for command in COMMANDS}
-    for path in SOURCES:
-        assert not imports(path) & commands, name(path)
+@pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_tracking_takes_the_journal_and_the_files_and_no_numpy(path: Path) -> None:
+    """The tracking process runs without NumPy and without what trains."""
+    if name(path).startswith("runner/tracking/"):
+        taken = {module for module in ours(path) if package_of(module) != "runner.tracking"}
+        assert all(module.startswith(("runner.runs.journal", "runner.runs.files")) for module in taken), taken
+        assert "numpy" not in imports(path)
+    if name(path) in ("runner/runs/journal.py", "runner/runs/files.py"):
+        assert not ours(path)
+        assert "numpy" not in imports(path)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
-    pure = ("runner/nn/", "runner/recipe.py", "runner/shrink.py", "runner/threads.py", "runner/stack.py")
-    pure += ("runner/feed.py", "runner/gradients.py", "runner/train.py", "runner/nonfinite.py", "runner/halving.py")
-    pure += ("datasets/", "runner/diagnosis/", "runner/own/")
-    if name(path).startswith(pure) and name(path) not in COMMANDS:
-        import sys
-
+    if package_of(module_of(path)) in PURE:
         others = {module.split(".")[0] for module in imports(path)} - NUMPY_ONLY - set(sys.stdlib_module_names)
         assert not others, f"{name(path)} imports {others}"
 
@@ -101,8 +96,8 @@ def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_only_the_store_imports_mlflow(path: Path) -> None:
     # model_code.py is what MLflow itself runs: there, and only there, it imports mlflow.
-    may = ("store", "bulk", "follow", "registry", "model_code")
-    if name(path) not in [f"runner/{module}.py" for module in may]:
+    may = ("runner/tracking/", "runner/runs/model_code.py")
+    if not name(path).startswith(may):
         assert not any(module.split(".")[0] == "mlflow" for module in imports(path))
 
 
@@ -111,12 +106,6 @@ def test_only_pictures_import_what_draws(path: Path) -> None:
     for package, place in (("matplotlib", "runner/plots/"), ("bokeh", "runner/report/"), ("jinja2", "runner/report/")):
         if not name(path).startswith(place):
             assert not any(module.split(".")[0] == package for module in imports(path))
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_data_and_network_do_not_know_each_other(path: Path) -> None:
-    if name(path).startswith("runner/nn/"):
-        assert not any(module.split(".")[0] == "datasets" for module in imports(path))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner.configuration import Composer
-from runner.experiment import Experiment, compose_with
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import Experiment, compose_with
 from runner.nn.initializers import Generator, Initializer
 from runner.nn.types import Array
-from runner.stack import Recipe
-from runner.train import End, Rows, train
+from runner.training.stack import Recipe
+from runner.training.train import End, Rows, train
 
 ROOT = Path(__file__).resolve().parents[1]
 TRUTH = json.loads((Path(__file__).parent / "golden.json").read_text())

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from runner import threads
 from runner.diagnosis import causes as proved
 from runner.diagnosis import dynamics
 from runner.diagnosis.case import UNDETERMINED, Case, Course, Finding, Verdict
 from runner.diagnosis.evidence import Evidence
+from runner.diagnosis.gradient.measure import Check
 from runner.diagnosis.symptoms import meaning, symptom
-from runner.nn.gradcheck import Check
+from runner.training import threads
 
 MOST = 3  # causes of one run, one behind the other
 UPSTREAM = ("inputs_unscaled",)  # large inputs multiply the curvature: whatever is measured behind them is off by more

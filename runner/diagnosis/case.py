@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runner.nn.types import Array
-from runner.nonfinite import NonFinite
-from runner.recipe import Recipe
+from runner.training.nonfinite import NonFinite
+from runner.training.recipe import Recipe
 
 Overrides = tuple[str, ...]
 UNDETERMINED = "undetermined"  # told where no experiment tells a cause

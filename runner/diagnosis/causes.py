@@ -108,8 +108,8 @@ def wrong_backpropagation(evidence: Evidence) -> Verdict:
     """A layer's gradient is not the slope of the cost, and output and activation derivatives are right.
 
     Definition: the gradient check fails: transposed weights, a frozen layer, biases left out, a sign. Source: the rho
-    test and central differences (runner.nn.gradcheck). Known false positives: a constant positive factor of all layers,
-    which is the learning rate under another name and is left to the causes about that.
+    test and central differences (runner.diagnosis.gradient.measure). Known false positives: a constant positive factor
+    of all layers, which is the learning rate under another name and is left to the causes about that.
     """
     mistake = evidence.check.mistake
     if evidence.gradient_right or mistake is None or mistake.kind in (*UPDATES, "wrong cost"):
@@ -122,7 +122,7 @@ def wrong_update(evidence: Evidence) -> Verdict:
     """The gradient is right, and the step that is made of it is not: uphill, without the biases, summed up.
 
     Definition: two steps on the same gradient are not those of the optimizer that was configured. Source: the check
-    of the update (runner.gradients). Known false positives: none.
+    of the update (runner.diagnosis.gradient.check). Known false positives: none.
     """
     mistake = evidence.check.mistake
     if mistake is None or mistake.kind not in UPDATES:

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner import threads
 from runner.diagnosis.case import Case, Finding, Overrides, merged
 from runner.diagnosis.causes import fresh_init_of
 from runner.diagnosis.evidence import FRESH, LIMIT
 from runner.diagnosis.trials import outcomes, work
+from runner.training import threads
 
 RATES = (0.1, 10.0, 0.3, 3.0, 0.03, 30.0, 100.0, 0.01)  # times the rate of the run, the nearer the sooner
 WIDER = (16, 16)

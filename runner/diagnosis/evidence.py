@@ -7,11 +7,11 @@ import numpy as np
 
 from runner.diagnosis import probes
 from runner.diagnosis.case import Case, Course, Overrides
+from runner.diagnosis.gradient.check import check_recipe
+from runner.diagnosis.gradient.measure import Check
 from runner.diagnosis.trials import DEAR, Outcome, outcomes, sound, work
-from runner.gradients import check_recipe
-from runner.nn.gradcheck import Check
 from runner.nn.types import Array
-from runner.stack import Stack
+from runner.training.stack import Stack
 
 LOOKS = 48  # states of the run that are looked at
 SHARP = 4  # every so manyth of them by its curvature

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner import shrink
-from runner.gradients import scratch
+from runner.diagnosis.gradient.check import scratch
 from runner.nn.initializers import xavier_normal
 from runner.nn.network import forward, make_pass
 from runner.nn.types import Array, affine_of, layers_of
-from runner.recipe import Recipe
-from runner.stack import Prepared, Snapshot, Stack
+from runner.training import shrink
+from runner.training.recipe import Recipe
+from runner.training.stack import Prepared, Snapshot, Stack
 
 TOLERANCE = 3e-3  # of a derivative, claimed / measured
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner import shrink
 from runner.diagnosis.case import Case, Course
 from runner.nn.types import Array
-from runner.recipe import Recipe
-from runner.train import End, Rows, train
+from runner.training import shrink
+from runner.training.recipe import Recipe
+from runner.training.train import End, Rows, train
 
 LOOKS = 50  # rows of a trial: enough to see a cost rise
 DEAR = 3e10  # multiplications of one training, beyond which a trial has fewer seeds

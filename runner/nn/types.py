@@ -7,7 +7,7 @@ network is K = 1. No operation in this package reduces over that axis.
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 from annotated_types import Ge, Gt, Lt
@@ -89,3 +89,14 @@ def affine_of(theta: Array, widths: tuple[int, ...]) -> Affine:
 def number(value: float, dtype: np.dtype) -> Array:
     """A number as an array (), which a ufunc takes faster than one of Python's."""
     return np.array(value, dtype=dtype)
+
+
+class Part(NamedTuple):
+    """One array of parameters: θ[start:stop] in its `shape`, the W or the b of `layer` (the first is 1)."""
+
+    name: str
+    layer: int
+    kind: Literal["W", "b"]
+    start: int
+    stop: int
+    shape: tuple[int, ...]

@@ -19,16 +19,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from datasets import Dataset
-from runner import trace
-from runner.experiment import build_plain
-from runner.pictures import FOLDER
+from runner.experiment.experiment import build_plain
+from runner.experiment.schema import ConfigError
 from runner.plots.answers import boundary, table
 from runner.plots.curves import cost, layers
 from runner.plots.images import images
 from runner.plots.style import said, styled
-from runner.resume import stored_config
-from runner.schema import ConfigError
-from runner.trace import Trace
+from runner.runs import trace
+from runner.runs.files import FOLDER
+from runner.runs.resume import stored_config
+from runner.runs.trace import Trace
 
 NAMES = ("cost", "layers", "boundary", "images", "table")
 
@@ -45,9 +45,9 @@ def draw(directory: str | Path) -> list[Path]:
 
     A picture that cannot be drawn is left out: those of the data where its file has gone or has changed, those of the
     answers where the final weights are missing or are not finite.
-    Raises FileNotFoundError and `runner.journal.JournalError` where `directory` holds no run that has ended.
+    Raises FileNotFoundError and `runner.runs.journal.JournalError` where `directory` holds no run that has ended.
     """
-    return draw_run(trace.load(directory)).paths
+    return draw_run(trace.load(Path(directory))).paths
 
 
 def draw_run(run: Trace) -> Drawn:

@@ -3,8 +3,11 @@
 import argparse
 import sys
 
-from runner import plots, screen, terminal, trace
-from runner.journal import JournalError
+from runner import plots
+from runner.runs import trace
+from runner.runs.journal import JournalError
+from runner.screen import run as screen
+from runner.screen import terminal
 
 
 def main() -> None:

@@ -12,18 +12,8 @@ from matplotlib.patches import Rectangle
 from datasets import Dataset
 from runner.nn.losses import PROBABILITIES
 from runner.nn.types import Array
-from runner.plots.style import (
-    CLASSES,
-    GREY,
-    INK,
-    class_colours,
-    data_limits,
-    lightened,
-    named,
-    page,
-    plain,
-)
-from runner.trace import Trace
+from runner.plots.style import CLASSES, GREY, INK, class_colours, data_limits, lightened, named, page, plain
+from runner.runs.trace import Trace
 
 PARTS = {"train": "training rows", "validation": "held out to choose", "test": "test rows"}
 MARKERS = {"train": "o", "validation": "s", "test": "^"}

@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from datasets import Dataset
+from runner.experiment.schema import options
 from runner.nn import activations
 from runner.nn.types import Array
 from runner.plots.style import DASHES, GREY, INK, SETS, divergence, iterations, layer_colours, page, percent, said
-from runner.schema import options
-from runner.trace import Trace
+from runner.runs.trace import Trace
 
 UNITS = {
     "mean_squared_error": "mean squared error",

@@ -9,7 +9,7 @@ from runner.nn.losses import PROBABILITIES
 from runner.nn.types import Array
 from runner.plots.answers import Answers, answers, second_class
 from runner.plots.style import GREY, data_limits, named, page, percent
-from runner.trace import Trace
+from runner.runs.trace import Trace
 
 WRONG, WRONG_IN_ROW = 12, 6
 UNITS, UNITS_IN_ROW = 24, 8

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Bbox
 
-from runner.trace import Trace
+from runner.runs.trace import Trace
 
 DPI = 120
 INK, GREY = "#1a1a1a", "#666666"

@@ -8,10 +8,10 @@ again. Bokeh is slow to import: import this package where it is used.
 import json
 from pathlib import Path
 
-from runner import phasemap
+from runner.report import phasemap
 from runner.report.page import html
 from runner.report.runs import NoSweep, points, read
-from runner.tracking import replace_file
+from runner.runs.files import replace_file
 
 FILE, PHASES = "report.html", "phasemap.json"
 

@@ -4,8 +4,9 @@ import argparse
 import json
 import sys
 
-from runner import report, terminal
-from runner.journal import JournalError
+from runner import report
+from runner.runs.journal import JournalError
+from runner.screen import terminal
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from runner.phasemap import BASE_RATE, LEARNS, NONE, NONFINITE, RISES, SHORT
+from runner.report.phasemap import BASE_RATE, LEARNS, NONE, NONFINITE, RISES, SHORT
 
 TOOLS = "pan,box_zoom,wheel_zoom,reset,save"
 INK, FAILED, MARKED = "#1a1a1a", "#D55E00", "#009E73"

@@ -9,11 +9,11 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from runner import journal, phasemap
-from runner.phasemap import SEED
-from runner.pictures import FOLDER
-from runner.report import charts
+from runner.report import charts, phasemap
+from runner.report.phasemap import SEED
 from runner.report.runs import Run, Sweep, points, settings
+from runner.runs import journal
+from runner.runs.files import FOLDER
 
 HEAVIEST = 600_000  # bytes of a picture
 MOST_CELLS = 400  # of the phase map, in its table

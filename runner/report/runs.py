@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from runner import journal
-from runner.leaderboard import RUNS, SUMMARY_DIR
-from runner.objectives import Objective, objectives
-from runner.phasemap import SEED, Point, outcome
-from runner.record import SUMMARY
+from runner.experiment.objectives import Objective, objectives
+from runner.report.phasemap import SEED, Point, outcome
+from runner.runs import journal
+from runner.runs.record import SUMMARY
+from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR
 
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread
 FEWEST, MOST = 12, 200  # points of a curve

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, validate_call
 
 from datasets import Dataset, prepare
 
-CONF = Path(__file__).parents[2] / "conf" / "dataset"
+CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
 YAMLS = sorted(CONF.glob("*.yaml"))
 MISSING = "???"  # OmegaConf's mark of a value that the user must give
 

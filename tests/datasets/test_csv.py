@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datasets import DataError, arrow, prepare
+from datasets import DataError, prepare
 from datasets.csv import csv
+from datasets.files import arrow
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from runner import journal
-from runner.configuration import Composer
 from runner.diagnosis import cures
 from runner.diagnosis.case import Finding
-from runner.experiment import compose_with
-from runner.findings import CURE_OF, CURED_BY, case_of
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import compose_with
+from runner.runs import journal
+from runner.runs.findings import CURE_OF, CURED_BY, case_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from runner import findings, journal
+from runner.runs import findings, journal
 
 ROOT = Path(__file__).resolve().parents[2]
 UNREACHED = "{metric:train/cost,value:1e-9}"
-OWN = ROOT / "tests" / "own" / "networks"
+OWN = ROOT / "tests" / "training" / "own" / "networks"
 
 
 def run(folder: Path, *overrides: str) -> tuple[str, dict]:

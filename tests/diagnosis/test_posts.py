@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from runner import findings
-from runner.configuration import Composer
 from runner.diagnosis import diagnose
 from runner.diagnosis.trials import courses
-from runner.experiment import compose_with
-from runner.journal import read
-from runner.sweep import Job, run
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import compose_with
+from runner.runs import findings
+from runner.runs.journal import read
+from runner.sweeps.jobs import Job, run
 
 
 def told(overrides: Sequence[str]) -> list[Any]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.experiment.schema import options
 from runner.nn import activations
-from runner.schema import options
 
 ACTIVATIONS = options(activations, "Activation")
 FORMULAS = {

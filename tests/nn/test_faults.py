@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner import shrink
-from runner.experiment import compose
-from runner.gradients import check_recipe
+from runner.diagnosis.gradient.check import check_recipe
+from runner.experiment.experiment import compose
+from runner.experiment.schema import ConfigError, options
 from runner.nn import activations, faults, initializers, losses, optimizers, schedules
 from runner.nn.faults import Meets
 from runner.nn.types import Array
-from runner.schema import ConfigError, options
-from runner.stack import Data, Plan, Recipe, Stack, map_arrays
-from runner.train import Checkpoint, End, Rows, train
+from runner.training import shrink
+from runner.training.stack import Data, Plan, Recipe, Stack, map_arrays
+from runner.training.train import Checkpoint, End, Rows, train
 
 FAULTS = options(faults, "Fault")
 OPTIMIZERS = options(optimizers, "Optimizer")

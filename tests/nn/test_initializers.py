@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.experiment.schema import options
 from runner.nn import initializers
 from runner.nn.initializers import Initializer, draw
 from runner.nn.types import layers_of
-from runner.schema import options
 
 INITIALIZERS = options(initializers, "Initializer")
 each = pytest.mark.parametrize("name", INITIALIZERS)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.experiment.schema import options
 from runner.nn import losses
 from runner.nn.losses import OUTPUTS, PROBABILITIES, constant_cost, softmax
 from runner.nn.types import Array
-from runner.schema import options
 
 LOSSES = options(losses, "Head")
 # Cross-entropy is of probabilities: with tanh or identity there is no such loss, and the configuration refuses it.

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.experiment.schema import options
 from runner.nn import activations, losses
 from runner.nn.losses import OUTPUTS, PROBABILITIES
 from runner.nn.network import Network, Pass, backward, forward, make_pass, penalty, with_ones
 from runner.nn.types import Affine, Array, affine_of, layers_of, spans
-from runner.schema import options
 
 ACTIVATIONS = options(activations, "Activation")
 LOSSES = options(losses, "Head")

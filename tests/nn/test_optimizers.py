@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from runner.experiment.schema import options
 from runner.nn import optimizers
 from runner.nn.optimizers import Optimizer, clip_by_norm
 from runner.nn.types import Array
-from runner.schema import options
 
 OPTIMIZERS = options(optimizers, "Optimizer")
 each = pytest.mark.parametrize("name", OPTIMIZERS)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.experiment.schema import options
 from runner.nn import schedules
-from runner.schema import options
 
 SCHEDULES = options(schedules, "Schedule")
 # Arguments that slow down within the few steps looked at, and each schedule's equation with u the share done.

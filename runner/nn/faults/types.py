@@ -36,9 +36,9 @@ class Fault(NamedTuple):
     widths), `theta0`(θ, widths), `sets`, `architecture` and `arguments` (the optimizer's) replace what their names say.
     `dropout_at_test` is a rate.
 
-    `rotates`: whether training may be shrunk with it (runner.shrink). `kind` and `layer` are what a gradient check
-    should call it ("" where there is nothing that it could find); `impossible` says why a network cannot have it, as
-    the rest of a sentence that begins with the fault's name.
+    `rotates`: whether training may be shrunk with it (runner.training.shrink). `kind` and `layer` are what a gradient
+    check should call it ("" where there is nothing that it could find); `impossible` says why a network cannot have it,
+    as the rest of a sentence that begins with the fault's name.
     """
 
     head: Callable[[Head], Head] | None = None

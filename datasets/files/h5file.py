@@ -1,0 +1,59 @@
+"""Reading HDF5 files: what goes wrong with one is said as a DataError."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.files.tables import listed, nearest
+from datasets.types import DataError
+
+
+def opened(path: Path) -> h5py.File:
+    """The file, open for reading, or DataError where it is not whole."""
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise DataError(f"{path} is damaged or no HDF5 file ({error}); expected a file that h5py opens.") from None
+
+
+def array_at(file: h5py.File, key: str, path: Path, expected: str = "an array") -> NDArray[Any]:
+    """The dataset `key` as an array, text as str; or DataError that lists what the file holds."""
+    return _read(dataset_at(file, key, path, expected), (), f"'{key}' in {path}", expected)
+
+
+def dataset_at(file: h5py.File, key: str, path: Path, expected: str = "an array") -> h5py.Dataset:
+    """The dataset `key`, unread; or DataError that lists what the file holds."""
+    found = file.get(key)
+    if isinstance(found, h5py.Dataset):
+        return found
+    names = _names(file)
+    raise DataError(
+        f"{path} has no dataset '{key}'; it holds {listed(names)}; expected {expected}{nearest(key, names)}."
+    )
+
+
+def slice_of(dataset: h5py.Dataset, start: int, stop: int, n: int, where: str) -> NDArray[Any]:
+    """The rows from `start` to `stop` of an array of n rows, or of a row (1, n) of n targets, text as str."""
+    leading = () if len(dataset) == n else (slice(None),) * (dataset.ndim - 1)
+    return _read(dataset, (*leading, slice(start, stop)), where, "an array")
+
+
+def _read(dataset: h5py.Dataset, where_in: tuple[slice, ...], where: str, expected: str) -> NDArray[Any]:
+    try:
+        if h5py.check_string_dtype(dataset.dtype) is not None:
+            return np.array(dataset.asstr()[where_in], dtype=np.str_)
+        array = dataset[where_in]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where} holds bytes that are not UTF-8 text: {error}.") from None
+    except OSError as error:
+        raise DataError(f"{where} is damaged ({error}); expected {expected}.") from None
+    return np.asarray(array)
+
+
+def _names(file: h5py.File) -> list[str]:
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names

@@ -1,0 +1,125 @@
+"""The gradient check of a user's network, on a scratch copy: its gradients against its cost, and its own update.
+
+Nothing is known of it but the two. Where they disagree it is first recognised by its costs
+(runner.diagnosis.gradient.recognition), so that the mistake has a name. NumPy only.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runner.diagnosis.gradient import measure as gradcheck
+from runner.diagnosis.gradient import mistakes, naming
+from runner.diagnosis.gradient.measure import Check, Mistake
+from runner.diagnosis.gradient.recognition import recognised
+from runner.nn.types import Array, Part
+from runner.training.own.load import load, still
+from runner.training.own.network import OwnNetwork
+from runner.training.own.parts import parts_of
+from runner.training.own.stack import given, source_of
+from runner.training.own.vectorized import watched
+from runner.training.recipe import Data, Recipe
+
+WIDE = 50_000  # parameters from which on fewer coordinates are looked at
+LR = 1e-3  # of the steps that are tried
+
+
+def check_own(recipe: Recipe, seed: int = 0) -> Check:
+    """The check of the network of `recipe` (standardised rows, float64) at random parameters.
+
+    Raises NetworkProblem and NetworkError as its code does.
+    """
+    source, data = source_of(recipe), recipe.sets["train"]
+    network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
+    X, Y = given(data, source)
+    parts = own_parts(recipe)
+    theta = gradcheck.scratch(parts, seed)
+
+    def cost(theta: Array) -> float:
+        network.write(theta)
+        still(seed)
+        return network.cost(X, Y)
+
+    def gradient(theta: Array) -> Array:
+        network.write(theta)
+        still(seed)
+        return network.gradient(X, Y)
+
+    costs = gradcheck.one_by_one(cost)
+    samples = gradcheck.SAMPLES if len(theta) < WIDE else gradcheck.SAMPLES // 2
+    with watched(network.label):
+        found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
+    if found.ok:
+        wrong = _update(network, gradient, theta, parts) if source.options.update == "own" else None
+        return found._replace(ok=False, mistake=wrong) if wrong else found
+    targets = np.eye(source.classes)[data.y] if source.options.labels == "index" and source.classes > 2 else data.Y
+    structure = recognised(costs, parts, data.X, targets, seed)
+    hypotheses = None if structure is None else mistakes.hypotheses(structure)
+    found = naming.named(found, costs, theta, parts, len(data.X), hypotheses)
+    if structure is None and found.mistake is not None and found.mistake.kind == "wrong output derivative":
+        network.write(theta)
+        return found._replace(mistake=_mixed(network, recipe, found.mistake) or found.mistake)
+    return found
+
+
+def own_parts(recipe: Recipe) -> list[Part]:
+    """What weights and biases the network's parameters are, layer by layer."""
+    return parts_of(source_of(recipe).layout, recipe.widths[0], recipe.widths[-1])
+
+
+def _mixed(network: OwnNetwork, recipe: Recipe, found: Mistake) -> Mistake | None:
+    """A cost in which samples have to do with each other: it is not that of its halves."""
+    source, data = source_of(recipe), recipe.sets["train"]
+    half = len(data.X) // 2
+    if not half:
+        return None
+    rows = slice(0, 2 * half), slice(0, half), slice(half, 2 * half)
+    costs = [network.cost(*given(Data(data.X[part], data.Y[part], data.y[part]), source)) for part in rows]
+    whole, first, second = costs
+    if any(abs(whole - wanted) <= 1e-9 * abs(whole) for wanted in ((first + second) / 2, first + second)):
+        return None
+    says = (
+        "The cost of all samples is not the mean of the costs of their halves: something is summed or normalised over "
+        "the samples where it should be over the classes, as when softmax has the wrong axis."
+    )
+    return Mistake("samples mixed", found.layer, says, {"cost": whole, "mean of its halves": (first + second) / 2})
+
+
+def _update(network: OwnNetwork, gradient: gradcheck.Gradient, theta: Array, parts: Sequence[Part]) -> Mistake | None:
+    """What is wrong with two steps of the network's own: momentum and its kin are not; up the slope is."""
+    g = gradient(theta)
+    network.step(LR)
+    first = theta - network.theta()
+    moved = [part for part in parts if g[part.start : part.stop].any()]
+    still_there = [part for part in moved if not first[part.start : part.stop].any()]
+    if still_there and len(still_there) < len(moved):
+        names = ", ".join(part.name for part in still_there)
+        kind = "bias not updated" if all(part.kind == "b" for part in still_there) else "not updated"
+        layer = still_there[0].layer if len(still_there) == 1 else None
+        return Mistake(kind, layer, f"step(lr) leaves {names} as it is, and its gradient is not 0.", {})
+    if float(first @ g) < 0:
+        says = "step(lr) goes up the slope: it adds lr * gradient where it should take it away."
+        return Mistake("ascent", None, says, {"step . g / |step| |g|": _cosine(first, g)})
+    plain = [part for part in moved if _near(first[part.start : part.stop], LR * g[part.start : part.stop])]
+    if plain and len(plain) < len(moved):
+        names = ", ".join(part.name for part in moved if part not in plain)
+        says = f"step(lr) takes lr * gradient from {plain[0].name}, and something else from {names}."
+        return Mistake("wrong update", None, says, {"step . g / |step| |g|": _cosine(first, g)})
+    if len(plain) == len(moved):
+        between = network.theta()
+        again = gradient(between)
+        network.step(LR)
+        second = between - network.theta()
+        if _near(second, LR * (g + again)) and not _near(second, LR * again):
+            says = "The first step is lr * gradient, the second lr * the sum of both gradients: they are summed up."
+            return Mistake("accumulated", None, says, {})
+    return None
+
+
+def _near(a: Array, b: Array) -> bool:
+    # θ - lr g is rounded to θ's last place: the step is known to that.
+    return bool(np.linalg.norm(a - b) <= 1e-6 * np.linalg.norm(b))
+
+
+def _cosine(a: Array, b: Array) -> float:
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), np.finfo(float).tiny))

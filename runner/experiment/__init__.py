@@ -1,0 +1,1 @@
+"""Overrides in, a checked `Experiment` out: the one place that sees configuration."""

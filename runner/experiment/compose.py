@@ -1,0 +1,383 @@
+"""Composition: overrides in, one DictConfig out, or every mistake at once and nothing written.
+
+Hydra stops at the first mistake, exits 1 and leaves a directory behind. So the door composes here first, in one go;
+only when that fails, override by override, to collect all that is wrong. A sweep composes each distinct choice of
+groups once and sets the values on copies, by Hydra's own function: the same configuration, fifty times sooner.
+"""
+
+import copy
+import pickle
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from uuid import uuid4
+
+from hydra import compose, initialize_config_module
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.experiment.schema import ConfigError, show, suggest
+
+OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
+
+# Keys of a preset that only make sense with the data that it was made for.
+TIED_TO_DATA = ("training.target", "architecture.output", "allow_unreachable_labels")
+
+
+# Hydra says some mistakes (optimizer=null) by a plain ValueError.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+
+
+class Composed(NamedTuple):
+    """`config` without Hydra's own node, and `hydra`, that node.
+
+    `overrides` are those asked for and, at their end, the `extra` ones that undo a preset's leftovers; `notes` tell
+    of them.
+    """
+
+    config: DictConfig
+    hydra: DictConfig
+    overrides: list[str]
+    extra: list[str]
+    notes: list[str]
+
+
+class Composer:
+    """Hydra's composition over conf/, with the user's own `config_dir` beside it. Every yaml is read once."""
+
+    def __init__(self, config_dir: str | None = None):
+        self.search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
+        if config_dir and not Path(config_dir).is_dir():
+            raise ConfigError([f"--config-dir {config_dir}: there is no such directory."])
+        GlobalHydra.instance().clear()
+        with initialize_config_module("conf", version_base="1.3"):
+            self._global: Any = copy.copy(GlobalHydra.instance().hydra)
+            self.loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
+            self._compose([])  # makes the loader read its sources, and the user's with them
+        # Where a yaml is looked up: the loader's own repository does not know the user's folder.
+        self.repository: Any = self.loader._parse_overrides_and_create_caching_repo("config", self.search)[1]
+        self.groups = [str(group) for group in self.loader.list_groups("") if group != "hydra"]
+        self._chosen: dict[tuple[str, str], Any] = {}
+        self._bases: dict[tuple[str, ...], tuple[bytes, DictConfig]] = {}
+
+    def compose(self, overrides: Sequence[str]) -> Composed:
+        """Compose, and mend what a preset leaves behind where another option stands in for its own.
+
+        Raises ConfigError with every mistake: unknown groups, options and keys, and overrides that do not parse.
+        """
+        try:
+            config, hydra = self._fast(overrides)
+            extra, notes = self._leftovers(hydra.runtime.choices, overrides)
+            if extra:
+                config, hydra = self._fast([*overrides, *extra])
+        except COMPOSITION_ERRORS as first:
+            problems, good = self._all_mistakes(overrides)
+            raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
+        return Composed(config, hydra, [*overrides, *extra], extra, notes)
+
+    def varied(self, plain: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+        """A resolved configuration with `overrides` applied to it: a group's choice puts that option's own values.
+
+        Raises ConfigError where a key is not there.
+        """
+        config = copy.deepcopy(plain)
+        for text in overrides:
+            override = _parsed(text)
+            *path, name = override.key_or_group.split(".")
+            if not self._is_value(override):
+                config[name] = copy.deepcopy(self._option(name, str(override.value())))
+                continue
+            section = config
+            for part in path:
+                section = section.get(part, {})
+            if name not in section:
+                raise ConfigError([f"{override.key_or_group}: there is no such key."])
+            section[name] = _plain_value(override.value())
+        return config
+
+    def _option(self, group: str, option: str) -> Any:
+        """The values of a group's option, resolved."""
+        if (group, option) not in self._chosen:
+            config = self.compose([f"{group}={option}"]).config
+            self._chosen[group, option] = OmegaConf.to_container(config, resolve=True)[group]  # type: ignore[index, call-overload]
+        return self._chosen[group, option]
+
+    def sweeping(self, overrides: Sequence[str], asked: bool) -> list[str] | None:
+        """What is swept over, or None where this is a single run.
+
+        A sweep is `asked` for by -m, or by a preset (`hydra: {mode: MULTIRUN, sweeper: {params: {seed: range(5)}}}`),
+        whose own parameters come before those of the command line.
+        """
+        try:
+            hydra = self._fast([text for text in overrides if self._is_plain_choice(text)])[1]
+        except COMPOSITION_ERRORS:
+            return list(overrides) if asked else None  # what is wrong is said when the jobs are composed
+        if not asked and str(hydra.mode) != "RunMode.MULTIRUN":
+            return None
+        given = {override.split("=")[0] for override in overrides}
+        own = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items() if key not in given]
+        return [*own, *overrides]
+
+    def searching(self, overrides: Sequence[str]) -> bool:
+        """Whether a search is chosen, by the command line (a right one or not) or by a preset."""
+        chosen = [text.partition("=")[2] for text in overrides if text.startswith("search=")]
+        if not chosen:
+            try:
+                hydra = self._fast([text for text in overrides if self._is_plain_choice(text)])[1]
+            except COMPOSITION_ERRORS:
+                return False  # what is wrong is said when the run is composed
+            chosen = [str(hydra.runtime.choices.get("search", "none"))]
+        return chosen[-1] != "none"
+
+    def parsed(self, override: str) -> Override:
+        """An override in Hydra's grammar. Raises ConfigError where it is none."""
+        try:
+            return OverridesParser.create(config_loader=self.loader).parse_overrides([override])[0]
+        except HydraException as error:
+            message = f"{override}: an override is KEY=VALUE or KEY=VALUE,VALUE. {_one_line(error)}"
+            raise ConfigError([message]) from error
+
+    def for_hydra(self, overrides: Sequence[str]) -> list[str]:
+        """The overrides of a sweep that Hydra's own main must see: its own, and the choices of groups.
+
+        It composes them all at once, and a key of a swept group (optimizer=momentum,nesterov optimizer.momentum=0.5)
+        would be none to it.
+        """
+        return [
+            text for text in overrides if self._is_choice(text) or text.lstrip("+~").startswith(("hydra.", "hydra/"))
+        ]
+
+    def _is_plain_choice(self, override: str) -> bool:
+        try:
+            parsed = OverridesParser.create(config_loader=self.loader).parse_override(override)
+        except HydraException:
+            return False
+        return not self._is_value(parsed) and not parsed.is_sweep_override()
+
+    def expand(self, overrides: Sequence[str]) -> list[list[str]]:
+        """The jobs of a sweep, in Hydra's own grammar and order: the last list varies fastest.
+
+        Raises ConfigError for what does not parse, for ranges that only a search takes, and for empty ones.
+        """
+        problems, parsed = [], []
+        for text in overrides:
+            try:
+                override = self.parsed(text)
+                if override.is_sweep_override() and not override.is_discrete_sweep():
+                    problems.append(
+                        f"{text}: an interval is for a search: add search=random (or tpe). "
+                        "A sweep takes a list, range() or choice()."
+                    )
+                elif override.is_sweep_override() and not list(override.sweep_string_iterator()):
+                    problems.append(f"{text}: there is nothing in that range.")
+                parsed.append(override)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
+        return BasicSweeper.split_arguments(parsed, None)[0]
+
+    def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
+        """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""
+        parsed = [_parsed(text) for text in overrides]
+        values = [override for override in parsed if self._is_value(override)]
+        structure = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
+        if structure not in self._bases:
+            whole = self._compose(structure)
+            config = OmegaConf.masked_copy(whole, [str(key) for key in whole if key != "hydra"])
+            OmegaConf.set_struct(config, True)
+            self._bases[structure] = pickle.dumps(config), whole.hydra
+        base, hydra = self._bases[structure]
+        config = pickle.loads(base)  # a copy, six times sooner than by deepcopy
+        ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        return config, hydra
+
+    def _is_value(self, override: Override) -> bool:
+        key = override.key_or_group
+        if override.is_sweep_override():
+            return False  # Hydra says what it thinks of that
+        return key not in self.groups and not override.package and key.split(".")[0] != "hydra"
+
+    def _compose(self, overrides: Sequence[str]) -> DictConfig:
+        GlobalHydra.instance().clear()
+        GlobalHydra.instance().initialize(self._global)
+        try:
+            return compose("config", overrides=[*self.search, *overrides], return_hydra_config=True)
+        finally:
+            GlobalHydra.instance().clear()
+
+    def _all_mistakes(self, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Add the overrides one at a time: what is wrong with each that does not compose, and those that do."""
+        good: list[str] = []
+        problems: list[str] = []
+        bad_groups: list[str] = []
+        # Choices of groups first: which keys there are depends on them.
+        for override in sorted(overrides, key=lambda text: not self._is_choice(text)):
+            if any(override.lstrip("+~").startswith(f"{group}.") for group in bad_groups):
+                continue  # its group's choice is wrong already: whether the key is right cannot be said
+            try:
+                self._compose([*good, override])
+                good.append(override)
+            except COMPOSITION_ERRORS as error:
+                problems.append(self._explain(override, error, good))
+                if self._is_choice(override):
+                    bad_groups.append(override.split("=")[0].lstrip("+~"))
+        return problems, good
+
+    def _is_choice(self, override: str) -> bool:
+        return override.split("=")[0].lstrip("+~").split("@")[0] in self.groups
+
+    def _explain(self, override: str, error: Exception, good: list[str]) -> str:
+        """One sentence on why `override` does not compose: what, where, what was expected, the nearest valid name."""
+        try:
+            parsed: Override = OverridesParser.create().parse_overrides([override])[0]
+        except HydraException:
+            return f"{override}: an override is KEY=VALUE, like optimizer.lr=0.1. {_one_line(error)}"
+        if parsed.is_sweep_override():
+            if parsed.is_interval_sweep():
+                return f"{override}: an interval is for a search. Add search=random (or tpe)."
+            return f"{override}: several values are a sweep. Add -m to run one job for each."
+        key, value = parsed.key_or_group, parsed.value()
+        if self._is_choice(override):
+            there = self.options(key)
+            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
+        keys = _keys(self._compose(good))
+        if key in keys:
+            return f"{override}: {_one_line(error)}"
+        same_name = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]]
+        near = f" Did you mean {' or '.join(same_name)}?" if same_name else suggest(key, [*keys, *self.groups])
+        siblings = [known for known in keys if known.rpartition(".")[0] == key.rpartition(".")[0]]
+        listing = f" There are: {', '.join(siblings)}." if siblings and not near else ""
+        return f"{key}: there is no such key.{near}{listing}"
+
+    def options(self, group: str) -> list[str]:
+        """Every option of a group, those in folders (experiment=posts/xor) too."""
+        found = [str(option) for option in self.repository.get_group_options(group)]
+        for folder in self.repository.get_group_options(group, results_filter=ObjectType.GROUP):
+            found += [f"{folder}/{option}" for option in self.options(f"{group}/{folder}")]
+        return found
+
+    def _leftovers(self, choices: Any, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Overrides that undo what a preset set for an option that is not used, and one line that names them.
+
+        `experiment=posts/cats dataset=xor` must not train XOR with the cats' divisor, nor `optimizer=adam` take the
+        rate that the preset meant for gd.
+        """
+        preset = choices.get("experiment")
+        if not preset:
+            return [], []
+        source = self.repository.load_config(f"experiment/{preset}")
+        made_for = {entry.group.lstrip("/"): entry.value for entry in source.defaults_list if entry.override}
+        replaced = {group for group, option in made_for.items() if choices.get(group) != option}
+        given = {override.split("=")[0].lstrip("+") for override in overrides} - set(self.groups)
+        body = _keys(source.config)
+        keys = [key for key in body if "." in key and key.split(".")[0] in replaced]
+        if "dataset" in replaced:
+            keys += [key for key in TIED_TO_DATA if key in body and key not in keys]
+        keys = [key for key in keys if not any(key == name or key.startswith(f"{name}.") for name in given)]
+        if not keys:
+            return [], []
+        dropped = ", ".join(f"{key}={show(_plain(source.config, key))}" for key in keys)
+        instead = ", ".join(f"{group}={choices[group]}" for group in sorted(replaced))
+        note = f"experiment={preset} is used with {instead}: what it sets for its own choice is left out ({dropped})."
+        return [self._undo(key, choices) for key in keys], [note]
+
+    def _undo(self, key: str, choices: Any) -> str:
+        """The override that gives `key` the value it would have had without the preset."""
+        group, _, name = key.partition(".")
+        path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
+        source = self.repository.load_config(path).config
+        return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
+
+
+@lru_cache(maxsize=4096)
+def _parsed(override: str) -> Override:
+    """An override as Hydra's grammar has it; the jobs of a sweep share most of theirs."""
+    return OverridesParser.create().parse_overrides([override])[0]
+
+
+def quoted(override: str) -> str:
+    """The override with quotes around a name that Hydra's grammar does not know as one: dataset.target=Größe.
+
+    Only where it says what a file, a column or a run is called, and would not parse otherwise.
+    """
+    key, _, value = override.partition("=")
+    if not key.lstrip("+").startswith(("dataset.", "tracking.")) or value[:1] in ("", "[", "{", "'", '"', "$"):
+        return override
+    try:
+        _parsed(override)
+    except HydraException:
+        return f"{key}={_as_override(value)}"
+    return override
+
+
+def hydra_node(composed: Composed, master: DictConfig, number: int) -> dict[str, Any]:
+    """Hydra's own node for job `number` of a sweep, as Hydra's launcher would have it, in plain containers."""
+    if _node_of[0] is not master:
+        _node_of[:] = master, OmegaConf.to_container(master.hydra, resolve=False, enum_to_str=True)
+    node = dict(_node_of[1])
+    dirname = ",".join(sorted(composed.overrides))
+    node["job"] = node["job"] | {"id": number, "num": number, "override_dirname": dirname}
+    node["overrides"] = node["overrides"] | {"task": list(composed.overrides)}
+    choices = OmegaConf.to_container(composed.hydra.runtime.choices)
+    node["runtime"] = node["runtime"] | {"choices": choices}
+    return node
+
+
+_node_of: list[Any] = [None, None]  # the last sweep's node: it is the same for all of its jobs
+
+
+def _keys(config: DictConfig) -> list[str]:
+    """Every key of a configuration, dotted, but Hydra's own."""
+
+    def walk(node: Any, prefix: str) -> list[str]:
+        found = []
+        for name, value in node.items():
+            found.append(f"{prefix}{name}")
+            if isinstance(value, dict):
+                found += walk(value, f"{prefix}{name}.")
+        return found
+
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    return walk({key: value for key, value in plain.items() if key != "hydra"}, "")
+
+
+def _plain(config: DictConfig, key: str) -> Any:
+    """A value as it is written: containers as such, interpolations unresolved."""
+    node: Any = OmegaConf.to_container(config, resolve=False)
+    for part in key.split("."):
+        node = node[part]
+    return node
+
+
+def _plain_value(value: Any) -> Any:
+    """A parsed override's value in plain containers."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, dict):
+        return {str(key): _plain_value(part) for key, part in value.items()}
+    return [_plain_value(part) for part in value] if isinstance(value, list) else value
+
+
+def _as_override(value: Any) -> str:
+    """A value in Hydra's override grammar."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "\\'") + "'"
+    if isinstance(value, list):
+        return "[" + ",".join(_as_override(part) for part in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_as_override(part)}" for key, part in value.items()) + "}"
+    return show(value)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,232 @@
+"""Between a recorded run and `runner.diagnosis`: a failed run's case, and its findings into its record.
+
+Diagnosis knows neither configurations nor files. Here an experiment becomes a `Case` whose variants are composed as the
+command line would, and findings go to summary.json, to the journal, and as tags and a note to the run in MLflow.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runner import diagnosis
+from runner.diagnosis import cures
+from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
+from runner.diagnosis.evidence import FRESH
+from runner.diagnosis.gradient.check import check_recipe
+from runner.diagnosis.gradient.measure import Check
+from runner.experiment.compose import Composer
+from runner.experiment.experiment import Experiment, build_plain, compose_with
+from runner.experiment.schema import ConfigError
+from runner.runs import trace
+from runner.runs.files import replace_file
+from runner.runs.journal import Journal, first
+from runner.runs.record import SUMMARY, Result, spelled
+from runner.training.nonfinite import NonFinite
+
+NOTE, TAG = "mlflow.note.content", "diagnosis"
+CURE_OF, CURED_BY = "cure_of", "cured_by"
+
+
+def diagnose(
+    results: Sequence[Result], composer: Composer, follow: Callable[[Path], None] = lambda directory: None
+) -> list[Result]:
+    """Find out why those that failed did, and record it; returns those that have findings.
+
+    Runs that differ in nothing but the seed are one failure, and of a sweep's failures the first `diagnosis.most` are
+    looked at. `follow` is told of each run whose journal got something after its end.
+    """
+    seen: dict[str, Result] = {}
+    for result in results:
+        options = result.experiment.diagnosis
+        if options.name == "none" or result.skipped or result.status not in ("finished", "diverged"):
+            continue
+        if result.target_reached and result.status == "finished":
+            continue
+        kind = json.dumps({**result.experiment.config, "seed": None, "tracking": None}, default=str) + result.status
+        if kind not in seen and len(seen) < max(options.most, 1):
+            seen[kind] = result
+    for result in seen.values():
+        _diagnose(result, composer)
+        follow(result.directory)
+    return [result for result in results if result.findings]
+
+
+def checked(results: Sequence[Result]) -> list[tuple[Result, Check]]:
+    """The gradient check of each run that asks for it. A wrong gradient is a finding, whether the run failed or not."""
+    found = []
+    for result in results:
+        recipe = result.experiment.recipe
+        if not result.experiment.diagnosis.check_gradients or recipe.source is not None or result.status == "error":
+            continue
+        check = check_recipe(recipe)
+        if check.mistake is not None and not result.findings:
+            result.findings = [plain(diagnosis.of_gradient(check, "wrong gradient", 0))]
+            record(result)
+        found.append((result, check))
+    return found
+
+
+def _diagnose(result: Result, composer: Composer) -> None:
+    """One run. That diagnosis itself goes wrong is told in its place, and changes nothing about the run."""
+    try:
+        result.findings = [plain(finding) for finding in _found(result, composer)]
+    except Exception as error:
+        result.findings = [plain(diagnosis.broken(f"{type(error).__name__}: {error}"))]
+    record(result)
+
+
+def _found(result: Result, composer: Composer) -> list[Finding]:
+    """Of a network of the user's own, and of streamed rows, only the gradient can be looked at: there is no stack of
+    variants to train on scratch copies."""
+    experiment = result.experiment
+    if experiment.recipe.source is not None:
+        return []
+    if experiment.recipe.own is not None:
+        what = "non-finite" if result.nonfinite else "target missed"
+        step = result.nonfinite.step if result.nonfinite else result.step
+        return [diagnosis.of_gradient(check_recipe(experiment.recipe), what, step)]
+    return diagnosis.diagnose(case_of(experiment, composer), course_of(result.directory), experiment.diagnosis.causes)
+
+
+def case_of(experiment: Experiment, composer: Composer) -> Case:
+    """An experiment as diagnosis sees it, its variants composed from its resolved configuration."""
+
+    def vary(changes: Overrides) -> Case | None:
+        try:
+            return _case(build_plain(composer.varied(experiment.config, changes)), vary, changes)
+        except ConfigError:
+            return None
+
+    return _case(experiment, vary, ())
+
+
+def course_of(directory: Path) -> Course:
+    """How a recorded run went."""
+    run = trace.load(directory)
+    nonfinite = NonFinite(**run.nonfinite) if run.nonfinite else None
+    theta = np.concatenate([array.ravel() for layer in run.weights for array in layer])
+    return Course(run.steps, run.values, run.status, nonfinite, theta)
+
+
+def plain(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON has it."""
+    numbers = {key: float(value) for key, value in finding.numbers.items()}
+    lists = {key: list(getattr(finding, key)) for key in ("evidence", "override", "alternatives")}
+    return spelled({**finding._asdict(), **lists, "numbers": numbers})
+
+
+def cured(
+    results: Sequence[Result], composer: Composer, make: Callable[[Experiment, Path, dict[str, str]], Result]
+) -> list[tuple[Result, Result | None]]:
+    """Search a cure for each run that has findings and asks for it, and `make` a run of it: (the run, its cure's run).
+
+    The run of the cure is that of the first of the fresh seeds it was found on; the two are linked by the tags
+    `cure_of` and `cured_by`, which hold the other's `runner.uid`.
+    """
+    pairs = []
+    for result in results:
+        experiment = result.experiment
+        if not result.findings or not experiment.diagnosis.cure or experiment.recipe.own is not None:
+            continue
+        found = [Finding(**finding) for finding in result.findings]
+        case = case_of(experiment, composer)
+        cure = cures.search(case, found, experiment.diagnosis.seeds)
+        run = None
+        if cure.best is not None:
+            overrides = merged(experiment.overrides, (*cure.best.overrides, f"seed={FRESH}"))
+            tags = {CURE_OF: str(first(result.directory)["uid"])}
+            run = make(compose_with(composer, overrides), result.directory / "cure", tags)
+        _record_cure(result, cure, run)
+        pairs.append((result, run))
+    return pairs
+
+
+def _record_cure(result: Result, cure: cures.Cure, run: Result | None) -> None:
+    """The cure stands with the first finding; a run of it that misses the target is none."""
+    best = cure.best if run is not None and run.target_reached else None
+    words = f"none of the {len(cure.tried)} changes that were tried reaches the target on all of its seeds"
+    if best is not None:
+        words = f"`{' '.join(best.overrides)}` reaches the target on {best.reached} of {best.of} fresh seeds"
+    tried = [{**each._asdict(), "overrides": list(each.overrides)} for each in cure.tried]
+    override = list(best.overrides) if best else []
+    result.findings[0]["cure"] = {"override": override, "words": words, "tried": tried}
+    record(result)
+    if run is not None and best is not None:
+        with Journal.supplement(result.directory) as journal:
+            journal.tags({CURED_BY: str(first(run.directory)["uid"])})
+
+
+def record(result: Result) -> None:
+    """The findings into summary.json, and after the end of the journal: as they are, as a tag and as a note."""
+    with _alone(result.directory):
+        path = result.directory / SUMMARY
+        summary = {**json.loads(path.read_text()), "findings": result.findings}
+        replace_file(path, json.dumps(summary, indent=2) + "\n")
+    with Journal.supplement(result.directory) as journal:
+        for finding in result.findings:
+            journal.finding(finding)
+        causes = [finding["cause"] for finding in result.findings]
+        journal.tags({TAG: ", ".join(causes), NOTE: note(result.findings)} if causes else {})
+        journal.artifact(SUMMARY)
+
+
+def note(findings: Sequence[dict[str, Any]]) -> str:
+    """The findings in Markdown: what the run's page in MLflow shows."""
+    lines = []
+    for number, finding in enumerate(findings, 1):
+        where = f", layer {finding['layer']} `{finding['array']}`" if finding["layer"] else ""
+        lines.append(f"### {number}. {finding['cause'].replace('_', ' ')}")
+        lines.append(f"**{finding['symptom']}** at step {finding['step']}{where}. {finding['meaning']}.")
+        lines.append("\n".join(f"- {line}" for line in finding["evidence"]))
+        if finding["alternatives"]:
+            lines.append(
+                "The evidence does not rule out: " + ", ".join(finding["alternatives"]).replace("_", " ") + "."
+            )
+        if finding["override"]:
+            lines.append(f"Mend it with `{' '.join(finding['override'])}`.")
+        if finding["cure"]:
+            head = "Cured" if finding["cure"]["override"] else "No cure found"
+            lines.append(f"**{head}**: {finding['cure']['words']}.")
+    return "\n\n".join(lines)
+
+
+def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], changes: Overrides) -> Case:
+    config, dataset = experiment.config, experiment.dataset
+    return Case(
+        recipe=experiment.recipe,
+        target=experiment.target.metric,
+        goal=experiment.target.value,
+        constant=experiment.constant_cost,
+        labels=experiment.labels,
+        dataset=dataset.name,
+        classes=len(dataset.classes or ()),
+        scaling=config["dataset"]["scaling"],
+        activation=experiment.activation,
+        output=experiment.output,
+        loss=experiment.loss,
+        epsilon=float(config["architecture"].get("epsilon", 0.0)),
+        init=config["init"]["name"],
+        optimizer=config["optimizer"]["name"],
+        configured_lr=float(config["optimizer"]["lr"]),
+        fault=config["fault"]["name"],
+        alike=experiment.stack_key(),
+        vary=vary,
+        changes=changes,
+    )
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """The tracking process writes its run's id into the same summary.json."""
+    file = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)

@@ -1,0 +1,131 @@
+"""What moves on the terminal while training runs, and while the store is filled; nothing where it is not a terminal."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from runner.runs.record import Record
+from runner.tracking.tracker import Progress as Tracked
+
+
+@contextmanager
+def training(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Record], None]]:
+    """For one run its iteration, cost, accuracy and gradient norm in a line; for a sweep a table of how it stands.
+
+    What it gives is to be called with a record at each of its rows and at its end.
+    """
+    if not wanted or not sys.stderr.isatty():
+        yield lambda record: None
+    elif jobs == 1:
+        with _line() as bar:
+            task = bar.add_task("training", total=iterations, state="")
+            yield lambda record: bar.update(task, completed=record.result.step, state=_now(record))
+    else:
+        standing = Standing(jobs)
+        with Live(get_renderable=standing.table, console=Console(stderr=True), transient=True):
+            yield standing.take
+
+
+@contextmanager
+def waiting() -> Iterator[Callable[[Tracked], None]]:
+    """A line while the tracking process brings the last of the journals into the store."""
+    if not sys.stderr.isatty():
+        yield lambda tracked: None
+        return
+    with _line() as bar:
+        task = bar.add_task("into MLflow", total=None, state="")
+        yield lambda tracked: bar.update(
+            task,
+            completed=tracked.bytes_done,
+            total=tracked.bytes or None,
+            state=f"{tracked.done} of {tracked.runs} runs",
+        )
+
+
+class Standing:
+    """How a sweep of `jobs` runs stands: what is done, the best objective so far, what went wrong, the time left.
+
+    >>> print(Standing(3).words())
+    0 of 3 done
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs, self.began = jobs, time.monotonic()
+        self.ended: dict[str, int] = {}  # how many runs by their status
+        self._runs: dict[int, tuple[Record, float]] = {}  # those begun, and how much of each is done
+        self._sum = 0.0
+
+    def take(self, record: Record) -> None:
+        """A run has a new row, or has ended."""
+        plan, result = record.experiment.recipe.plan, record.result
+        share = 1.0 if result.status else result.step / max(plan.iterations, 1)
+        self._sum += share - self._runs.get(id(record), (record, 0.0))[1]
+        self._runs[id(record)] = record, share
+        if result.status:
+            self.ended[result.status] = self.ended.get(result.status, 0) + 1
+
+    @property
+    def best(self) -> Record | None:
+        """The run with the best objective as of now, whether it has ended or not."""
+        good = [record for record, _ in self._runs.values() if math.isfinite(record.result.objective)]
+        good = [record for record in good if record.result.status in (None, "finished")]
+        sign = 1 if good and good[0].experiment.recipe.plan.mode == "min" else -1
+        return min(good, key=lambda record: sign * record.result.objective, default=None)
+
+    def words(self) -> str:
+        """It in a line: `12 of 20 done, best train/cost 0.0312 (lr=1), 2 diverged`."""
+        parts, best = [f"{sum(self.ended.values())} of {self.jobs} done"], self.best
+        if best is not None:
+            plan, result = best.experiment.recipe.plan, best.result
+            parts.append(f"best {plan.objective} {result.objective:.4g} ({result.name})")
+        parts += [f"{count} {status}" for status, count in self.ended.items() if status != "finished"]
+        return ", ".join(parts)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end, if the rest goes as what is done went."""
+        done = self._sum / self.jobs
+        return (time.monotonic() - self.began) * (1 - done) / done if done > 0 else None
+
+    def table(self) -> Group:
+        """It as the terminal shows it."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        cells, best = {"done": f"{sum(self.ended.values())} of {self.jobs}"}, self.best
+        if best is not None:
+            cells[f"best {best.experiment.recipe.plan.objective}"] = f"{best.result.objective:.4g}"
+            cells["of"] = best.result.name
+        cells |= {status: str(self.ended.get(status, 0)) for status in ("diverged", "error")}
+        cells |= {status: str(count) for status, count in self.ended.items() if status not in ("finished", *cells)}
+        cells["time left"] = "" if self.left is None else f"{self.left // 60:.0f}:{self.left % 60:02.0f}"
+        for title in cells:
+            table.add_column(title, no_wrap=True)
+        table.add_row(*(Text(cell) for cell in cells.values()))
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=self.jobs, completed=self._sum, width=60))
+        return Group(bar, table)
+
+
+def _line() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+def _now(record: Record) -> str:
+    last, nothing = record.result.last, math.nan
+    cost, accuracy = last.get("train/cost", nothing), last.get("train/accuracy", nothing)
+    norm = last.get("grad_norm", nothing)
+    return f"{record.result.step}  cost {cost:.4g}  accuracy {accuracy:.3f}  gradient {norm:.3g}"

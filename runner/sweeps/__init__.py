@@ -1,0 +1,1 @@
+"""Many experiments: planned as stacks, trained, ranked. Knows no mathematics and no MLflow."""

@@ -1,0 +1,1 @@
+"""A search is a loop around sweeps: asked of Optuna, trained, told."""

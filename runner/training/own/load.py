@@ -1,0 +1,298 @@
+"""From `my_module:MyNet` to a network: found, made anew for each run, and its functions as the protocol has them.
+
+The module is executed again for every network, after NumPy's and Python's generators have been set to the run's seed:
+so that a run gets the same weights whatever ran before it.
+"""
+
+import ast
+import copy
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import random
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from runner.nn.architectures import Own
+from runner.training.own.network import Functions, NetworkError, NetworkProblem, OwnNetwork, told
+
+GIVEN = ("inputs", "hidden", "outputs", "widths", "seed")  # what a constructor gets by name, where it asks for it
+INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+PROTOCOL = {"parameters": "parameters", "cost": "cost(X, Y)", "gradients": "gradients(X, Y)"}
+
+
+def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwork:
+    """The network of `own` for `inputs` features and `outputs` columns of Y, fresh, its weights of `seed`.
+
+    Raises NetworkProblem where there is none, or where it is not what the protocol asks for; NetworkError with their
+    traceback where the user's lines raise.
+    """
+    hidden = None if own.hidden is None else list(own.hidden)
+    given = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "seed": seed}
+    given["widths"] = None if hidden is None else [inputs, *hidden, outputs]
+    label = own.network
+    still(seed)
+    found: Any = _executed(own)
+    name = own.network.partition(":")[2]
+    for part in name.split(".") if name else ():
+        if not hasattr(found, part):
+            raise NetworkProblem(f"architecture.network={label}: {_has_no(found, part)}")
+        found = getattr(found, part)
+    makes = inspect.isclass(found) or inspect.isfunction(found)
+    home = getattr(sys.modules.get(found.__module__), "__file__", None) if makes else None
+    if makes and (home is None or Path(home).resolve() not in sources(own)):
+        raise NetworkProblem(
+            f"architecture.network={label}: {name} is {found.__module__}'s, and not a network of yours."
+        )
+    thing = _made(found, own, given) if makes else found
+    if thing is None:
+        raise NetworkProblem(f"{label}: it returned None, and must return what has cost and gradients.")
+    functions = _functions(thing, own, {} if makes else given)
+    return OwnNetwork(functions, label, dtype)
+
+
+def still(*seed: int) -> None:
+    """Set NumPy's and Python's global generators, which many networks draw from: their noise is then one of (seed).
+
+    A single seed gives the draws that a program with np.random.seed(seed) at its top has.
+    """
+    np.random.seed(seed[0] if len(seed) == 1 else list(seed))
+    random.seed(seed[0] if len(seed) == 1 else repr(seed))
+
+
+def sources(own: Own) -> list[Path]:
+    """The files that the network is made of: its module's, and of what it imports those that lie beside it."""
+    start, root = _place(own)
+    found, left = [start], [start]
+    while left:
+        for path in _imported(left.pop(), root):
+            if path not in found:
+                found.append(path)
+                left.append(path)
+    return sorted(found)
+
+
+def digest(own: Own) -> str:
+    """SHA-256 over the sources of the network."""
+    found = hashlib.sha256()
+    for path in sources(own):
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def _spec(own: Own) -> Any:
+    """Where the module is: the current directory comes first."""
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    name = own.network.partition(":")[0]
+    if not all(part.isidentifier() for part in name.split(".")):
+        meant = name.removeprefix("./").removesuffix(".py").replace("/", ".")
+        hint = f" Did you mean {own.network.replace(name, meant)!r}?" if meant != name else ""
+        raise NetworkProblem(
+            f"architecture.network must be MODULE:NAME, as in my_module:MyNet. Got {own.network!r}.{hint}"
+        )
+    importlib.invalidate_caches()
+    try:
+        parent = name.rpartition(".")[0]
+        where = list(importlib.import_module(parent).__path__) if parent else None
+        spec = PathFinder.find_spec(name, where)  # and not what has been imported by that name before
+    except (ModuleNotFoundError, AttributeError):
+        spec = None
+    except Exception as error:
+        raise NetworkError(told(error, own.network, f"importing {name}")) from error
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        near = get_close_matches(name, [path.stem for path in Path.cwd().glob("*.py")], n=1)
+        hint = f" Did you mean {own.network.replace(name, near[0], 1)!r}?" if near else ""
+        raise NetworkProblem(
+            f"architecture.network={own.network}: there is no module {name!r} in {Path.cwd()} or on the path.{hint}"
+        )
+    # A configuration may come back from a shared store: it must not name what can do anything.
+    if any(Path(spec.origin).resolve().is_relative_to(place) for place in INSTALLED):
+        raise NetworkProblem(
+            f"architecture.network={own.network}: {name} came with Python or an installed package. A network of your "
+            "own is in a module of yours, in the current directory or on PYTHONPATH."
+        )
+    return spec
+
+
+def _place(own: Own) -> tuple[Path, Path]:
+    """The file of the module, and the directory from which it is imported."""
+    spec = _spec(own)
+    start = Path(spec.origin).resolve()
+    return start, start.parents[spec.name.count(".") + (start.name == "__init__.py")]
+
+
+def _names(own: Own) -> list[str]:
+    """The names by which its sources are imported: each run gets them fresh."""
+    root = _place(own)[1]
+    parts = [path.relative_to(root).with_suffix("").parts for path in sources(own)]
+    return [".".join(each[:-1] if each[-1] == "__init__" else each) for each in parts]
+
+
+def _executed(own: Own) -> ModuleType:
+    spec = _spec(own)
+    for name in _names(own):
+        sys.modules.pop(name, None)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there
+    try:
+        # From its source, as it is now: a cached one of the same second may be older.
+        exec(spec.loader.source_to_code(Path(spec.origin).read_bytes(), spec.origin), module.__dict__)
+    except SystemExit as error:
+        raise NetworkProblem(f"{own.network}: importing {spec.name} ends the program (sys.exit, {error}).") from error
+    except Exception as error:
+        raise NetworkError(told(error, own.network, f"importing {spec.name}")) from error
+    return module
+
+
+def _made(maker: Callable[..., Any], own: Own, given: Mapping[str, Any]) -> Any:
+    """What the class or function gives, called with what it asks for by name."""
+    name = getattr(maker, "__name__", "it")
+    parameters = inspect.signature(maker).parameters
+    asked = {key: parameter for key, parameter in parameters.items() if parameter.kind not in _GATHERED}
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    arguments: dict[str, Any] = {key: given[key] for key in asked if given.get(key) is not None}
+    arguments |= own.arguments
+    problems = []
+    for key, parameter in asked.items():
+        if key not in arguments and parameter.default is parameter.empty:
+            what = "architecture.hidden=[4]" if key in ("hidden", "widths") else f"+architecture.arguments.{key}=VALUE"
+            problems.append(f"{own.network}: {name}({', '.join(asked)}) needs {key}: {what}.")
+    for key in own.arguments:
+        if key not in asked and not takes_any:
+            near = get_close_matches(key, list(asked), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            problems.append(f"architecture.arguments.{key}: {name}({', '.join(asked)}) takes no such argument.{hint}")
+    if own.hidden is not None and not {"hidden", "widths"} & set(asked):
+        problems.append(f"architecture.hidden: {name}({', '.join(asked)}) takes neither hidden nor widths.")
+    if problems:
+        raise NetworkProblem(*problems)
+    try:
+        return maker(**arguments)
+    except NetworkProblem:
+        raise
+    except Exception as error:
+        raise NetworkError(told(error, own.network, f"{name}()")) from error
+
+
+def _functions(thing: Any, own: Own, given: Mapping[str, Any]) -> Functions:
+    """The protocol's functions of an object, a module, or a mapping of functions.
+
+    Where cost takes three arguments, the parameters are the first: then they are made once, and kept here.
+    """
+    label, parts = own.network, thing if isinstance(thing, Mapping) else None
+
+    def of(name: str) -> Any:
+        return parts.get(name) if parts is not None else getattr(thing, name, None)
+
+    public = [name for name in (parts if parts is not None else dir(thing)) if not str(name).startswith("_")]
+    start = of("parameters") if of("parameters") is not None else of("init")
+    missing = [name for name in PROTOCOL if (start if name == "parameters" else of(name)) is None]
+    problems = []
+    for name in missing:
+        near = get_close_matches(name, [str(each) for each in public], n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        problems.append(f"{label} has no {PROTOCOL[name]}.{hint}")
+    problems += [
+        f"{label}: {name} must be a function. Got {type(of(name)).__name__}."
+        for name in ("cost", "gradients", "predict", "step")
+        if of(name) is not None and not callable(of(name))
+    ]
+    if own.update == "own" and of("step") is None:
+        problems.append(f"architecture.update=own: {label} has no step(lr).")
+    if problems:
+        raise NetworkProblem(*problems)
+    functional = _arguments(of("cost")) >= 3
+    if given and not (functional and callable(start)):
+        unused = [f"architecture.{key}" for key in ("hidden", "arguments") if getattr(own, key)]
+        problems += [f"{key}: {label} is not made by the run, and takes none." for key in unused]
+    if problems:
+        raise NetworkProblem(*problems)
+    if functional:
+        held = _made(start, own, given) if callable(start) else start
+        return pure({name: of(name) for name in ("cost", "gradients", "predict", "step")}, held)
+    return Functions(
+        parameters=start if callable(start) else lambda: of("parameters"),
+        cost=of("cost"),
+        gradients=of("gradients"),
+        predict=of("predict"),
+        step=of("step"),
+        copied=lambda: _functions(copy.deepcopy(thing), own, given),
+    )
+
+
+def pure(functions: Mapping[str, Any], held: Any) -> Functions:
+    """Functions that are given the parameters first, with the parameters `held`; a step may return new ones."""
+    box = [held, None]  # the parameters, the gradients last computed
+
+    def gradients(X: Any, Y: Any) -> Any:
+        box[1] = functions["gradients"](box[0], X, Y)
+        return box[1]
+
+    def step(lr: float) -> None:
+        returned = functions["step"](box[0], box[1], lr)
+        if returned is not None:
+            box[0] = returned
+
+    predict = functions["predict"]
+    return Functions(
+        parameters=lambda: box[0],
+        cost=lambda X, Y: functions["cost"](box[0], X, Y),
+        gradients=gradients,
+        predict=None if predict is None else lambda X: predict(box[0], X),
+        step=None if functions["step"] is None else step,
+        copied=lambda: pure(functions, copy.deepcopy(box[0])),
+    )
+
+
+def _arguments(function: Callable[..., Any]) -> int:
+    """How many arguments a function must be given by position."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 2
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(each.kind in positional and each.default is each.empty for each in parameters)
+
+
+def _imported(path: Path, root: Path) -> Iterator[Path]:
+    """The files under `root` that a source imports, wherever in it."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError:
+        return  # importing it will say so
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            places = [(root, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = path.parents[node.level - 1] if node.level else root
+            names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
+            places = [(base, name) for name in (*names, node.module) if name]
+        else:
+            continue
+        for base, name in places:
+            place = base.joinpath(*name.split("."))
+            yield from (file.resolve() for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+
+
+def _has_no(found: Any, part: str) -> str:
+    if isinstance(found, ModuleType):
+        own = [name for name, value in vars(found).items() if getattr(value, "__module__", "") == found.__name__]
+        where = f"{found.__name__} has no {part!r}"
+    else:
+        own, where = [name for name in dir(found) if not name.startswith("_")], f"there is no {part!r}"
+    near = get_close_matches(part, own, n=1, cutoff=0.5)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{where}; it has {', '.join(own) or 'nothing of its own'}.{hint}"
+
+
+_GATHERED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
