@@ -19,7 +19,7 @@ from runner.command import session
 from runner.experiment.compose import quoted
 from runner.experiment.schema import ConfigError
 from runner.runs.journal import JournalError
-from runner.runs.record import run_name
+from runner.runs.names import run_name
 from runner.screen import help, terminal
 from runner.screen import run as screen
 from runner.sweeps import membership

@@ -18,7 +18,7 @@ from runner.experiment.experiment import build_plain
 from runner.experiment.identity import code_digest
 from runner.experiment.schema import ConfigError
 from runner.runs import journal, trace
-from runner.runs.record import versions
+from runner.runs.provenance import versions
 from runner.runs.resume import stored_config
 from runner.screen import terminal
 from runner.training.own.network import NetworkError

@@ -15,8 +15,11 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.command import session
 from runner.experiment.compose import Composed, hydra_node
 from runner.experiment.experiment import Experiment
+from runner.runs.files import SUMMARY, write_config
 from runner.runs.journal import Journal
-from runner.runs.record import SUMMARY, Result, command, short_name, with_fault, write_config
+from runner.runs.names import what_differs, with_fault
+from runner.runs.provenance import command
+from runner.runs.result import Result
 from runner.screen import run as screen
 from runner.sweeps import leaderboard, membership
 from runner.sweeps.jobs import Job, estimate
@@ -264,16 +267,6 @@ def _record_summary(here: session.Session, results: Sequence[Result], params: Ma
         journal.end("finished", metrics)
     here.report(best)
     here.follow(directory)
-
-
-def what_differs(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """A name for each job: the overrides that are not the same in all of them.
-
-    >>> what_differs([["dataset=xor", "seed=0"], ["dataset=xor", "seed=1"]])
-    ['seed=0', 'seed=1']
-    """
-    same = set.intersection(*(set(job) for job in overrides))
-    return [short_name(item for item in job if item not in same) or short_name(job) or "run" for job in overrides]
 
 
 def _prepare(experiment: Experiment, master: DictConfig, sweep_dir: Path, number: int) -> Path:

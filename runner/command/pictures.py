@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.runs import findings, journal, trace
 from runner.runs.files import FOLDER
 from runner.runs.journal import Journal
-from runner.runs.record import Result
+from runner.runs.result import Result
 from runner.sweeps.leaderboard import SUMMARY_DIR
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runner.experiment.experiment import compose
 from runner.runs import journal, model, trace
-from runner.runs.record import run_name
+from runner.runs.names import run_name
 from runner.runs.trace import Trace
 from runner.sweeps import jobs as sweep
 from runner.tracking.tracker import default_store

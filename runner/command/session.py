@@ -16,7 +16,8 @@ from runner.experiment.schema import ConfigError
 from runner.runs import findings, model
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
-from runner.runs.record import Record, Result
+from runner.runs.record import Record
+from runner.runs.result import Result
 from runner.runs.resume import reopened
 from runner.screen import live
 from runner.screen import run as screen

@@ -13,7 +13,7 @@ import numpy as np
 from runner.experiment.objectives import Objective, objectives
 from runner.report.phasemap import SEED, Point, outcome
 from runner.runs import journal
-from runner.runs.record import SUMMARY
+from runner.runs.files import SUMMARY
 from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR
 
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread

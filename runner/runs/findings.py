@@ -24,9 +24,9 @@ from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment, build_plain, compose_with
 from runner.experiment.schema import ConfigError
 from runner.runs import trace
-from runner.runs.files import replace_file
+from runner.runs.files import SUMMARY, replace_file, spelled
 from runner.runs.journal import Journal, first
-from runner.runs.record import SUMMARY, Result, spelled
+from runner.runs.result import Result
 from runner.training.nonfinite import NonFinite
 
 NOTE, TAG = "mlflow.note.content", "diagnosis"

@@ -29,7 +29,6 @@ import contextlib
 import errno
 import fcntl
 import json
-import math
 import os
 import resource
 import socket
@@ -39,6 +38,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from runner.runs.files import spelled
 
 FILE = "journal.jsonl"
 STATUSES = ("finished", "diverged", "error", "killed", "interrupted", "pruned")
@@ -220,7 +221,7 @@ class Journal:
         try:
             line = (_encode(record) + "\n").encode()
         except ValueError:  # something in it is not finite
-            line = (_encode(_spelled(record)) + "\n").encode()
+            line = (_encode(spelled(record)) + "\n").encode()
         try:
             if self._torn:
                 self._take_back()
@@ -381,15 +382,6 @@ def _lock(file: int, directory: Path) -> None:
 
 def _cannot(verb: str, path: Path, error: OSError) -> JournalError:
     return JournalError(f"cannot {verb} {path}: {error.strerror or error}")
-
-
-def _spelled(value: Any) -> Any:
-    """``value`` with every non-finite float in it as a string."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(float(value))
-    if isinstance(value, Mapping):
-        return {key: _spelled(item) for key, item in value.items()}
-    return [_spelled(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _decode(line: bytes) -> Record | None:

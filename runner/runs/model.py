@@ -24,8 +24,9 @@ import yaml
 from datasets import Dataset
 from runner.experiment.experiment import Experiment
 from runner.runs import journal, model_code
+from runner.runs.files import MODEL, SUMMARY, WEIGHTS
 from runner.runs.journal import Journal, JournalError
-from runner.runs.record import MODEL, SUMMARY, WEIGHTS, Result
+from runner.runs.result import Result
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where there is one: ten times sooner
 FEW = 100  # columns of which two rows make a short example

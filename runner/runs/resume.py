@@ -10,7 +10,8 @@ from runner.experiment.experiment import Experiment, build_plain, compose
 from runner.experiment.identity import NOT_DECISIVE
 from runner.experiment.schema import ConfigError, suggest
 from runner.runs import journal
-from runner.runs.record import CONFIG, Record, saved_checkpoint, write_config
+from runner.runs.files import CONFIG, write_config
+from runner.runs.record import Record, saved_checkpoint
 
 RAISABLE = "training.iterations"
 

@@ -11,7 +11,8 @@ import numpy as np
 from runner.experiment.experiment import Experiment
 from runner.nn.types import Array, layers_of
 from runner.runs import journal, model_code
-from runner.runs.record import SUMMARY, WEIGHTS, network_of
+from runner.runs.files import SUMMARY, WEIGHTS
+from runner.runs.summary import network_of
 from runner.training.own.network import arrays_of
 from runner.training.own.stack import answers
 from runner.training.train import Checkpoint, End, Rows, train

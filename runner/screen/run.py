@@ -14,7 +14,8 @@ from rich.text import Text
 from datasets import survey
 from runner.diagnosis.gradient.measure import Check
 from runner.experiment.experiment import Experiment
-from runner.runs.record import Result, command
+from runner.runs.provenance import command
+from runner.runs.result import Result
 from runner.screen.terminal import bars
 from runner.sweeps.leaderboard import Fold, fold, ranked
 from runner.sweeps.search.ledger import Trial

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from runner.experiment.experiment import Experiment
-from runner.runs.record import Record, Result
+from runner.runs.record import Record
+from runner.runs.result import Result
 from runner.sweeps import cost
 from runner.training import shrink
 from runner.training.own.network import NetworkError, NetworkProblem

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from runner.runs.record import Result, flat
+from runner.runs.provenance import flat
+from runner.runs.result import Result
 
 RUNS, SEEDS = "leaderboard.csv", "leaderboard_by_setting.csv"
 SUMMARY_DIR = "summary"  # of the sweep's own run, in the sweep's directory

@@ -141,7 +141,8 @@ def test_a_wrong_configuration_exits_2_with_all_mistakes_as_at_the_door() -> Non
 
 
 def test_a_fault_stands_in_name_tags_and_title() -> None:
-    from runner.runs.record import run_name, run_tags
+    from runner.runs.names import run_name
+    from runner.runs.provenance import run_tags
 
     experiment = compose(["experiment=posts/xor"])
     assert run_name(experiment) == "posts/xor fault=flipped_sign"

@@ -13,7 +13,8 @@ from runner.experiment.compose import Composer
 from runner.experiment.experiment import MODULES, Experiment, compose, compose_with
 from runner.experiment.schema import ConfigError, options
 from runner.runs import journal
-from runner.runs.record import SUMMARY, flat
+from runner.runs.files import SUMMARY
+from runner.runs.provenance import flat
 from runner.sweeps.jobs import Job, run
 
 ROOT = Path(__file__).resolve().parents[2]

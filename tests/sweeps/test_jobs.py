@@ -21,7 +21,8 @@ from runner.experiment.experiment import Experiment, compose_with
 from runner.nn.losses import Head
 from runner.runs import journal
 from runner.runs.index import Index
-from runner.runs.record import Record, Result
+from runner.runs.record import Record
+from runner.runs.result import Result
 from runner.sweeps import jobs as sweep
 from runner.sweeps.leaderboard import fold, ranked
 from runner.tracking.store import Store

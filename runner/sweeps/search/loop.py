@@ -17,7 +17,8 @@ from runner.experiment.experiment import Experiment
 from runner.experiment.samplers import SearchOptions
 from runner.experiment.schema import ConfigError
 from runner.runs import journal
-from runner.runs.record import Result, short_name
+from runner.runs.names import short_name
+from runner.runs.result import Result
 from runner.sweeps.search.halving import Halving, at_rungs, rung_steps
 from runner.sweeps.search.ledger import Ledger, Trial
 from runner.sweeps.search.space import Space

@@ -12,7 +12,8 @@ from typing import Any, Literal, Protocol
 
 from datasets import Dataset
 from runner.experiment.experiment import Experiment
-from runner.runs.record import Record, Result
+from runner.runs.record import Record
+from runner.runs.result import Result
 from runner.sweeps import cost
 from runner.sweeps import jobs as sweep
 from runner.sweeps.jobs import Job, Stop

@@ -12,7 +12,7 @@ import pytest
 from runner.check import check_experiment
 from runner.experiment.experiment import compose
 from runner.runs import journal
-from runner.runs.record import WEIGHTS
+from runner.runs.files import WEIGHTS
 from runner.runs.trace import load, traced
 from runner.sweeps.jobs import Job, Stop, run
 

@@ -1,0 +1,96 @@
+"""Where a run comes from: its command, its configuration, its code and data, the versions of what it ran with."""
+
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from runner.experiment.experiment import Experiment
+from runner.experiment.identity import code_digest
+from runner.runs.files import (
+    hide,
+)
+
+PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
+
+
+def public_config(experiment: Experiment) -> dict[str, Any]:
+    """The configuration as it may be kept and shown: without a password in the store's address."""
+    tracking = experiment.config["tracking"]
+    return {**experiment.config, "tracking": {**tracking, "uri": hide(tracking["uri"])}}
+
+
+def command_of(experiment: Experiment) -> str:
+    return command(experiment.overrides)
+
+
+def command(overrides: Sequence[str]) -> str:
+    """The command line that makes a run of these overrides, for a shell."""
+    return hide(shlex.join(["python", "-m", "runner", *overrides]))
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The configuration with dotted keys: what MLflow shows as parameters.
+
+    >>> flat({"optimizer": {"name": "gd", "lr": 0.1}, "seed": 0})
+    {'optimizer.name': 'gd', 'optimizer.lr': 0.1, 'seed': 0}
+    """
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value if isinstance(value, int | float | str) else json.dumps(value)
+    return found
+
+
+def run_tags(experiment: Experiment) -> dict[str, str]:
+    """What a run is searched by: the code, the data, the fault, and the tags of the configuration."""
+    commit, dirty, _ = git()
+    tags = {
+        "data.sha256": experiment.data_digest,
+        "code.sha256": code_digest(),
+        "key": experiment.key(),
+        "fault": experiment.config["fault"]["name"],
+        "seed": str(experiment.recipe.seed),
+        **{f"version.{name}": number for name, number in versions().items()},
+        **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
+    }
+    if experiment.recipe.own is not None:
+        tags["network.sha256"] = experiment.recipe.own.digest
+    if commit:
+        tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
+    return tags
+
+
+@lru_cache(maxsize=1)
+def git() -> tuple[str, bool, str]:
+    """(commit, is anything changed, the difference) of the repository that the sources stand in; empty outside one."""
+
+    def ask(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout
+        except (OSError, subprocess.SubprocessError):
+            return ""
+
+    commit = ask("rev-parse", "HEAD").strip()
+    if not commit:
+        return "", False, ""
+    dirty = bool(ask("status", "--porcelain").strip())
+    return commit, dirty, ask("diff", "HEAD") if dirty else ""
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "runner": version("runner") if "runner" in sys.modules else "",
+        **{package: version(package) for package in PACKAGES},
+    }
