@@ -41,14 +41,14 @@ def measured(path: Path, streamed: bool, cold: bool) -> dict[str, dict[str, floa
     if streamed:
         resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
     from runner.experiment.experiment import compose
-    from runner.training.stack import Stack
+    from runner.training.kinds import kind_of
 
     found = {}
     for name, hidden in NETWORKS.items():
         began = time.perf_counter()
         job = ["dataset=h5", f"dataset.path={path}", f"dataset.stream={str(streamed).lower()}", "optimizer=gd"]
         made = compose([*job, "optimizer.lr=0.1", f"training.batch_size={BATCH}", f"architecture.hidden={hidden}"])
-        stack = Stack.start([made.recipe])
+        stack = kind_of(made.recipe).start([made.recipe])
         if cold:
             _forget(path)
         stack.advance(stack.gradient())

@@ -16,7 +16,7 @@ from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment, compose_with
 from runner.nn.initializers import Generator, Initializer
 from runner.nn.types import Array
-from runner.training.stack import Recipe
+from runner.training.recipe import Recipe
 from runner.training.train import End, Rows, train
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,9 @@ from runner.nn.network import forward, make_pass
 from runner.nn.types import Array, affine_of, layers_of
 from runner.training import shrink
 from runner.training.recipe import Recipe
-from runner.training.stack import Prepared, Snapshot, Stack
+from runner.training.rows import Prepared
+from runner.training.stack import Stack
+from runner.training.trainable import Snapshot
 
 TOLERANCE = 3e-3  # of a derivative, claimed / measured
 

@@ -100,3 +100,16 @@ class Part(NamedTuple):
     start: int
     stop: int
     shape: tuple[int, ...]
+
+
+def parts_of(widths: tuple[int, ...]) -> list[Part]:
+    """The parts of a fully connected network with these `widths`, as this project lays out θ.
+
+    >>> [part.name for part in parts_of((2, 4, 1))]
+    ['W1', 'b1', 'W2', 'b2']
+    """
+    found = []
+    for layer, (span, fans) in enumerate(zip(spans(widths), pairwise(widths), strict=True), 1):
+        found.append(Part(f"W{layer}", layer, "W", span.start, span.bias, fans))
+        found.append(Part(f"b{layer}", layer, "b", span.bias, span.stop, (fans[1],)))
+    return found

@@ -32,10 +32,11 @@ from runner.runs.provenance import command_of, flat, git, public_config, run_tag
 from runner.runs.result import Result
 from runner.runs.summary import described, network_of, profile
 from runner.training import shrink, threads
+from runner.training.kinds import kind_of
 from runner.training.nonfinite import NonFinite
 from runner.training.own.network import arrays_of
-from runner.training.stack import Snapshot
-from runner.training.train import Checkpoint, Status, stack_of
+from runner.training.train import Checkpoint, Status
+from runner.training.trainable import Snapshot
 
 
 class Record:
@@ -182,7 +183,7 @@ def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | No
     path = directory / CHECKPOINT
     if not path.exists():
         return None
-    memory = stack_of(experiment.recipe).start([experiment.recipe]).memory
+    memory = kind_of(experiment.recipe).start([experiment.recipe]).snapshot().memory
     with np.load(path, allow_pickle=False) as arrays:
         parts = [arrays[f"memory_{name}"] for name in memory._fields]
         saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))

@@ -21,8 +21,9 @@ from runner.runs.record import Record
 from runner.runs.result import Result
 from runner.sweeps import cost
 from runner.training import shrink
+from runner.training.kinds import kind_of
 from runner.training.own.network import NetworkError, NetworkProblem
-from runner.training.train import Checkpoint, End, Event, Prune, Rows, stack_of, train
+from runner.training.train import Checkpoint, End, Event, Prune, Rows, train
 
 # Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
 # (measured: benchmarks/RESULTS.md, stack size).
@@ -144,7 +145,7 @@ def stack_size(experiment: Experiment) -> int:
 
 def estimate(experiments: Sequence[Experiment]) -> float:
     """The seconds that training these as one stack may take: a few steps of it, timed, and all the others alike."""
-    stack = stack_of(experiments[0].recipe).start([experiment.recipe for experiment in experiments])
+    stack = kind_of(experiments[0].recipe).start([experiment.recipe for experiment in experiments])
     steps = min(TIMED_STEPS, stack.plan.iterations)
     with np.errstate(all="ignore"):
         stack.advance(stack.gradient())  # the first is slower

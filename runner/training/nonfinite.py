@@ -4,14 +4,10 @@ The first *producer* is named, in the order of computation: Z and A layer by lay
 db, and last the updated W and b. What only passes it on comes later in that order.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from runner.nn.network import backward, forward
-from runner.nn.types import Array, affine_of
-from runner.training.stack import Stack
 
 
 class NonFinite(NamedTuple):
@@ -25,41 +21,47 @@ class NonFinite(NamedTuple):
     array: str
     first_bad_gradient: str | None
 
+    @property
+    def place(self) -> str:
+        """Where, in words.
 
-def first_nonfinite(stack: Stack) -> NonFinite | None:
-    """The first bad value of this step of a stack of one member, or None. Leaves the stack as it is."""
-    layers = stack.layers
-    for index, Wb in enumerate(layers.Wb, 1):
-        for name, array in (("W", Wb[:, :-1]), ("b", Wb[:, -1])):
-            if not _finite(array):
-                return NonFinite(stack.step, index, name, None)
-    whole, Y = stack.looked_at()
-    cost = stack.network.head.cost(whole.Z[-1], whole.A[-1], Y)
-    gradient = next((found for found in _backward(stack) if not _finite(found[2])), None)
-    bad_gradient = gradient[0] if gradient else None
-    for index, (Z, A) in enumerate(zip(whole.Z, whole.A, strict=True), 1):
-        for name, array in (("Z", Z), ("A", A)):
-            if not _finite(array):
-                return NonFinite(stack.step, index, name, bad_gradient)
-    if not _finite(cost):
-        return NonFinite(stack.step, len(layers.Wb), "cost", bad_gradient)
-    return NonFinite(stack.step, gradient[1], gradient[0], gradient[0]) if gradient else None
+        >>> NonFinite(275, 2, "cost", "dZ").place
+        'cost of layer 2 at step 275'
+        """
+        return f"{self.array} of layer {self.layer} at step {self.step}"
+
+    def __str__(self) -> str:
+        """Where, and what of the backward pass was first to go wrong.
+
+        >>> print(NonFinite(275, 2, "cost", "dZ"))
+        cost of layer 2 at step 275, the first bad gradient is dZ
+        """
+        gradient = f", the first bad gradient is {self.first_bad_gradient}" if self.first_bad_gradient else ""
+        return self.place + gradient
 
 
-def _backward(stack: Stack) -> Iterator[tuple[str, int, Array]]:
-    """This step's gradients in the order in which backpropagation makes them: (array's name, layer, values)."""
-    passed, Y = stack.batch()
-    masks = stack.masks(passed.n)
-    gradients = affine_of(np.empty_like(stack.theta), stack.network.widths)
-    forward(stack.network, stack.layers, passed, masks)
-    dZs = backward(stack.back_network, stack.back_layers, passed, Y, gradients, masks)
-    if stack.fault.gradient:
-        stack.fault.gradient(gradients, passed.n)
-    for index in range(len(dZs), 0, -1):
-        yield "dZ", index, dZs[index - 1]
-        yield "dW", index, gradients.WT[index - 1]
-        yield "db", index, gradients.Wb[index - 1][:, -1]
+class Produced(NamedTuple):
+    """`values` that a step makes: the array's name, its layer."""
+
+    array: str
+    layer: int
+    values: Any
 
 
-def _finite(array: Array) -> bool:
-    return bool(np.isfinite(array).all())
+def first_of(
+    step: int, weights: Iterable[Produced], forward: Iterable[Produced], backward: Iterable[Produced]
+) -> NonFinite | None:
+    """The first bad value of a step, or None, of what it makes, in the order of computation.
+
+    `weights` are those that the step begins with, `forward` ends with the cost; each is only asked for as far as it
+    takes, the backward pass first.
+    """
+    if (bad := _bad(weights)) is not None:
+        return NonFinite(step, bad.layer, bad.array, None)
+    gradient = _bad(backward)
+    first = _bad(forward) or gradient
+    return None if first is None else NonFinite(step, first.layer, first.array, gradient.array if gradient else None)
+
+
+def _bad(made: Iterable[Produced]) -> Produced | None:
+    return next((each for each in made if not np.isfinite(each.values).all()), None)

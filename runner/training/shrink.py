@@ -43,6 +43,11 @@ def coordinates(recipe: Recipe) -> int:
     return 1 + sum(len(data.X) for data in recipe.sets.values())
 
 
+def trained_widths(recipe: Recipe) -> tuple[int, ...]:
+    """The widths of the network as it is trained: the first layer reads features, or coordinates of the rows."""
+    return (coordinates(recipe) if applies(recipe) else recipe.widths[0], *recipe.widths[1:])
+
+
 def describe(recipe: Recipe) -> str | None:
     """What the user should know of it; None where a recipe is trained on its features as they are."""
     if not applies(recipe):

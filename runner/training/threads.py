@@ -1,13 +1,11 @@
 """How many threads BLAS gets: as many as a network's largest product pays for, one for a small network."""
 
 from functools import lru_cache
-from itertools import pairwise
-from math import prod
 from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
-from runner.training import shrink
+from runner.training.kinds import kind_of
 from runner.training.recipe import Recipe
 
 _agreed: int | None = None
@@ -19,12 +17,7 @@ PAYS = 4_000_000
 def count(recipe: Recipe) -> int:
     """The threads for a recipe, alone or in a stack: who trains beside it must not change how its sums are split."""
     most = available()  # asked before anything is limited
-    if recipe.own is not None:  # its products are its own business: as many rows as a batch through each matrix
-        largest = max(prod(shape) for _, shape in recipe.own.layout)
-        return most if recipe.plan.batch_size * largest >= PAYS else 1
-    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
-    largest = max(fan_in * fan_out for fan_in, fan_out in pairwise((features, *recipe.widths[1:])))
-    return most if recipe.plan.batch_size * largest >= PAYS else 1
+    return most if recipe.plan.batch_size * kind_of(recipe).largest >= PAYS else 1
 
 
 def limited(recipe: Recipe) -> Any:

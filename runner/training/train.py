@@ -13,10 +13,10 @@ import numpy as np
 
 from runner.nn.types import Array
 from runner.training import threads
-from runner.training.nonfinite import NonFinite, first_nonfinite
-from runner.training.own.stack import OwnStack
+from runner.training.kinds import kind_of
+from runner.training.nonfinite import NonFinite
 from runner.training.recipe import Recipe
-from runner.training.stack import Snapshot, Stack, select
+from runner.training.trainable import Snapshot, Trainable, select
 
 Status = Literal["finished", "diverged", "error", "killed", "interrupted", "pruned"]
 
@@ -64,7 +64,8 @@ def train(
 ) -> Iterator[Event]:
     """Train K networks as one stack.
 
-    `recipes`: one a member; what a stack shares (see runner.training.stack) must be equal. `should_stop` is asked at
+    `recipes`: one a member; what a stack shares (see runner.training.stack) must be equal. What trains them is a
+    `runner.training.trainable.Trainable`; this loop knows nothing else of them. `should_stop` is asked at
     every step; when it says yes, the members still running leave a checkpoint and end as interrupted. `resume` is where
     to go on from, its members numbered 0 .. K - 1 as the recipes are: its own row and all that follow are those of a
     run that was never stopped. `prune` is asked at every row but the last two which members end there as pruned; the
@@ -79,23 +80,6 @@ def train(
         yield from _Loop(recipes, should_stop, resume, prune).run()
 
 
-def stack_of(recipe: Recipe) -> type[Stack] | type[OwnStack]:
-    """What trains a recipe: our network, or one of the user's own."""
-    return Stack if recipe.own is None else OwnStack
-
-
-def again(stack: Stack | OwnStack, recipes: Sequence[Recipe], state: Snapshot) -> Stack | OwnStack:
-    """Some members of a stack in an earlier `state`, with the same data."""
-    if isinstance(stack, OwnStack):
-        return OwnStack(recipes, state, stack.prepared)
-    return Stack(recipes, state, stack.prepared)
-
-
-def first_bad(stack: Stack | OwnStack) -> NonFinite | None:
-    """Where a stack of one member first left the numbers, or None."""
-    return stack.first_nonfinite() if isinstance(stack, OwnStack) else first_nonfinite(stack)
-
-
 class _Loop:
     """`stack` holds the members still running; `last_row` is their state at the last logged step before this one."""
 
@@ -106,8 +90,8 @@ class _Loop:
         resume: Checkpoint | None,
         prune: Prune | None,
     ):
-        kind = stack_of(recipes[0])
-        self.stack = kind(recipes, select(resume.state, np.arange(len(recipes)))) if resume else kind.start(recipes)
+        state = select(resume.state, np.arange(len(recipes))) if resume else None
+        self.stack: Trainable = kind_of(recipes[0]).start(recipes, state)
         self.recipes, self.should_stop, self.plan, self.running = recipes, should_stop, self.stack.plan, True
         self.prune = prune
         self.last_row = self.stack.snapshot()
@@ -140,13 +124,10 @@ class _Loop:
 
     def quiet_steps(self) -> bool:
         """The steps up to the next at which something is due; whether a stop was asked for before one of them."""
-        stack, should_stop, last, step = self.stack, self.should_stop, self.plan.iterations - 1, self.stack.step
+        last, step = self.plan.iterations - 1, self.stack.step
         cadences = [every for every in (self.plan.log_every, self.plan.checkpoint_every) if every]
-        for _ in range(step, min([last, *(step + -step % every for every in cadences)])):
-            if should_stop():
-                return True
-            stack.advance(stack.gradient())
-        return False
+        until = min([last, *(step + -step % every for every in cadences)])
+        return self.stack.quietly(max(0, until - step), self.should_stop)
 
     def logged_step(self) -> Iterator[Event]:
         """Measure, look at what was measured, update, and only then yield the row: the update's size is part of it."""
@@ -164,8 +145,7 @@ class _Loop:
             yield from self.end(np.arange(len(members)), "finished")
             return
         self.last_row = self.stack.snapshot()
-        whole = self.stack.full_batch and not self.stack.dropping
-        change = self.stack.advance(measured.g if whole else self.stack.gradient())
+        change = self.stack.advance(measured.g if self.stack.full_gradient else self.stack.gradient())
         yield Rows(step, members, values | self.stack.update_ratios(change, measured.weight_norms))
         if self.plan.patience is not None:
             yield from self.stop_the_patient(step, values, self.plan.patience)
@@ -190,12 +170,12 @@ class _Loop:
     def post_mortem(self, member: int) -> Iterator[Event]:
         """Replay one member from the last row: name its first bad value, log the steps around it, and its end."""
         position = np.flatnonzero(self.last_row.members == member)
-        replay = again(self.stack, [self.recipes[member]], select(self.last_row, position))
+        replay = self.stack.again([self.recipes[member]], select(self.last_row, position))
         start, until, before = replay.step, self.stack.step, None
         while True:
             dead = not np.isfinite(replay.theta).all()
             row = Rows(replay.step, np.array([member]), replay.measure().values)
-            found = None if member in self.nonfinite else first_bad(replay)
+            found = None if member in self.nonfinite else replay.first_nonfinite()
             if found:
                 self.nonfinite[member] = found
                 if before is not None and before.step > start:
@@ -222,13 +202,13 @@ class _Loop:
         """The members at `positions` stop before their last iteration, each with a row of its final weights."""
         if len(positions):
             # One that has just left the numbers goes on to the next row, where its post-mortem is held.
-            cost = self.stack.select(positions).measure().values["train/cost"]
+            cost = self.some(positions).measure().values["train/cost"]
             known = np.isin(self.stack.members[positions], list(self.nonfinite))
             well = np.isfinite(self.stack.theta[positions]).all(axis=1) & (np.isfinite(cost) | known)
             positions = positions[well]
         if len(positions):
             # The update after this row has been made: the final weights get their row too.
-            final = self.stack.select(positions)
+            final = self.some(positions)
             yield Rows(final.step, final.members, final.measure().values)
             yield from self.end(positions, status)
 
@@ -251,9 +231,14 @@ class _Loop:
         """Go on with the members where `stays` (k,) is true. Stopped ones cost nothing more."""
         self.running = bool(stays.any())
         if self.running:
-            self.stack = self.stack.select(np.flatnonzero(stays))
+            self.stack = self.some(np.flatnonzero(stays))
             kept = np.flatnonzero(np.isin(self.last_row.members, self.stack.members))
             self.last_row = select(self.last_row, kept)
+
+    def some(self, positions: np.ndarray) -> Trainable:
+        """The members at `positions` (k,) as they are now, in arrays of their own."""
+        recipes = [self.stack.recipes[position] for position in positions]
+        return self.stack.again(recipes, select(self.stack.snapshot(), positions))
 
     def checkpoint(self) -> Checkpoint:
         """The state at the last logged step: a post-mortem after a resume then starts where it would have without."""

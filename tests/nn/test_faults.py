@@ -18,8 +18,10 @@ from runner.nn import activations, faults, initializers, losses, optimizers, sch
 from runner.nn.faults import Meets
 from runner.nn.types import Array
 from runner.training import shrink
-from runner.training.stack import Data, Plan, Recipe, Stack, map_arrays
+from runner.training.recipe import Data, Plan, Recipe
+from runner.training.stack import Stack
 from runner.training.train import Checkpoint, End, Rows, train
+from runner.training.trainable import map_arrays
 
 FAULTS = options(faults, "Fault")
 OPTIMIZERS = options(optimizers, "Optimizer")

@@ -15,7 +15,8 @@ from runner.nn.network import forward, make_pass
 from runner.nn.types import affine_of
 from runner.runs import model_code
 from runner.runs.trace import traced
-from runner.training.stack import Stack, prepare
+from runner.training.rows import prepare
+from runner.training.stack import Stack
 
 NAMES = list(options(activations, "Activation"))
 

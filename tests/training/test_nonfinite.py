@@ -7,8 +7,9 @@ import pytest
 
 from runner.nn import activations, initializers, losses, optimizers, schedules
 from runner.nn.initializers import Initializer
-from runner.training.nonfinite import NonFinite, first_nonfinite
-from runner.training.stack import Data, Plan, Recipe, Stack
+from runner.training.nonfinite import NonFinite
+from runner.training.recipe import Data, Plan, Recipe
+from runner.training.stack import Stack
 from runner.training.train import End, Rows, train
 
 X = np.array([[1.0], [2.0], [-1.0]])
@@ -36,7 +37,7 @@ def recipe(weights: list[float], lr: float = 0.1, hidden: tuple[int, ...] = (1,)
 def first(job: Recipe) -> NonFinite | None:
     """What is first in the untrained network."""
     with np.errstate(all="ignore"):
-        return first_nonfinite(Stack.start([job]))
+        return Stack.start([job]).first_nonfinite()
 
 
 def ended(job: Recipe) -> tuple[End, list[int]]:
@@ -52,7 +53,7 @@ def test_finite_numbers_are_none():
 def test_looking_leaves_the_stack_as_it_is():
     at, untouched = (Stack.start([recipe([1e200, 1e200])]) for _ in range(2))
     with np.errstate(all="ignore"):
-        first_nonfinite(at)
+        at.first_nonfinite()
     np.testing.assert_array_equal(at.theta, untouched.theta)
     np.testing.assert_array_equal(at.g, untouched.g)
     assert at.step == 0
@@ -71,11 +72,11 @@ def test_a_bad_weight_comes_before_what_it_is_used_for():
     at = Stack.start([recipe([1.0, 1.0, 1.0], hidden=(1, 1))])
     at.layers.Wb[1][0, -1] = np.nan
     with np.errstate(all="ignore"):
-        assert first_nonfinite(at) == NonFinite(0, 2, "b", None)
+        assert at.first_nonfinite() == NonFinite(0, 2, "b", None)
         at.layers.Wb[1][0, :-1] = np.inf
-        assert first_nonfinite(at) == NonFinite(0, 2, "W", None)
+        assert at.first_nonfinite() == NonFinite(0, 2, "W", None)
         at.layers.Wb[0][0, :-1] = np.inf
-        assert first_nonfinite(at) == NonFinite(0, 1, "W", None)
+        assert at.first_nonfinite() == NonFinite(0, 1, "W", None)
 
 
 def test_a_saturated_sigmoid_makes_the_cost_infinite_and_the_output_derivative_the_first_bad_gradient():

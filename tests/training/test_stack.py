@@ -15,8 +15,10 @@ from runner.experiment.schema import options
 from runner.nn import activations, faults, initializers, losses, optimizers, schedules, scores
 from runner.nn.losses import OUTPUTS, PROBABILITIES
 from runner.nn.network import penalty
-from runner.training.stack import Data, Plan, Recipe, Snapshot, Stack, select
+from runner.training.recipe import Data, Plan, Recipe
+from runner.training.stack import Stack
 from runner.training.train import Checkpoint, End, Rows, train
+from runner.training.trainable import Snapshot, select
 
 ACTIVATIONS = options(activations, "Activation")
 OPTIMIZERS = options(optimizers, "Optimizer")
@@ -403,7 +405,8 @@ def test_the_norms_are_of_each_layers_weights_and_of_the_full_sets_gradient():
 
 def test_selecting_members_copies_them():
     at = Stack.start(seeds(small(), 3))
-    chosen = at.select(np.array([2, 0]))
+    keep = np.array([2, 0])
+    chosen = at.again([at.recipes[member] for member in keep], select(at.snapshot(), keep))
     chosen.advance(chosen.gradient())
     assert chosen.members.tolist() == [2, 0]
     np.testing.assert_array_equal(at.theta, Stack.start(seeds(small(), 3)).theta)

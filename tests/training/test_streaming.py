@@ -25,6 +25,7 @@ from runner.sweeps import jobs as sweep
 from runner.training.feed import Feed
 from runner.training.recipe import Data, Recipe
 from runner.training.stack import Stack
+from runner.training.streamed import StreamedStack
 from runner.training.train import End, Rows, train
 
 N, D = 230, 5
@@ -111,9 +112,8 @@ def test_rows_that_are_streamed_train_as_the_same_rows_in_memory(path, case):
     recipe = compose(overrides(path, *case)).recipe
     rows = all_rows(recipe)
     in_memory = replace(recipe, source=None, sets={**recipe.sets, "train": rows})
-    streamed, other = Stack.start([recipe]), Stack.start([in_memory])
+    streamed, other = StreamedStack.start([recipe]), Stack.start([in_memory])
     where = {row.tobytes(): index for index, row in enumerate(rows.X)}
-    assert streamed.feed is not None
     for step in range(40):
         order = np.array([where[row.tobytes()] for row in streamed.feed.batch(step).X[:, :-1].copy()])
         assert np.array_equal(streamed.feed.batch(step).y, rows.y[order])
@@ -207,7 +207,7 @@ def test_seeds_read_in_different_orders_and_train_in_different_stacks(path):
     jobs = [compose(overrides(path, f"seed={seed}", f"optimizer.lr={lr}")) for seed in (0, 1) for lr in (0.1, 0.2)]
     assert sweep.stacks(jobs) == [[0, 1], [2, 3]]
     with pytest.raises(ValueError, match="expected one seed"):
-        Stack.start([job.recipe for job in jobs])
+        StreamedStack.start([job.recipe for job in jobs])
 
 
 @each_case
@@ -215,8 +215,7 @@ def test_the_rows_of_the_trace_are_means_over_the_batches_since_the_row_before(p
     recipe = compose(overrides(path, *case)).recipe
     plain = replace(recipe, plan=replace(recipe.plan, log_every=1))
     rows, single = rows_of([recipe])[0][:-1], dict(rows_of([plain])[0][:-1])
-    stack = Stack.start([recipe])
-    assert stack.feed is not None
+    stack = StreamedStack.start([recipe])
     for step, values in rows:
         start = max(0, (step - 1) // 7 * 7 + 1) if step else 0
         steps = range(start, step + 1)
@@ -306,7 +305,7 @@ def test_a_fault_in_the_backward_pass_is_the_same_for_streamed_rows(path, fault)
     own = [f"fault={fault}", "architecture.hidden=[5,5]", "training.batch_size=230"]
     streamed, whole = (compose(overrides(path, *own, f"dataset.stream={stream}")) for stream in ("true", "false"))
     expected = Stack.start([whole.recipe]).gradient()
-    np.testing.assert_allclose(Stack.start([streamed.recipe]).gradient(), expected, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(StreamedStack.start([streamed.recipe]).gradient(), expected, rtol=1e-9, atol=1e-15)
 
 
 def test_other_bits_in_the_file_are_other_data(path):

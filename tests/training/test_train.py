@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from runner.experiment.schema import options
 from runner.nn import activations, initializers, losses, optimizers, schedules, scores
-from runner.training.stack import Data, Plan, Recipe, Snapshot, Stack
+from runner.training.recipe import Data, Plan, Recipe
+from runner.training.stack import Stack
 from runner.training.train import Checkpoint, End, Event, Rows, train
+from runner.training.trainable import Snapshot
 
 OPTIMIZERS = options(optimizers, "Optimizer")
 RATIOS = ["update_ratio/layer_1", "update_ratio/layer_2"]

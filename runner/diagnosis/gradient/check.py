@@ -14,13 +14,15 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Costs, Mistake
 from runner.diagnosis.gradient.own import check_own, own_parts
+from runner.nn import types
 from runner.nn.faults import Fault
 from runner.nn.network import Network, forward, make_pass, with_ones
 from runner.nn.types import Array, affine_of
 from runner.training import threads
 from runner.training.own.stack import OwnStack
 from runner.training.recipe import Data, Recipe
-from runner.training.stack import Snapshot, Stack
+from runner.training.stack import Stack
+from runner.training.trainable import Snapshot
 
 NUMBERS = 4_000_000  # so many at most of each: the activations of one batch of costs, and their parameters
 WIDE = 50_000  # parameters from which on fewer coordinates are looked at
@@ -42,7 +44,7 @@ def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
             ours = found.ok and job.own.options.update == "ours"
             wrong = _update(job, found.gradient[None]) if ours else None
             return found._replace(ok=False, mistake=wrong) if wrong else found
-    parts = gradcheck.parts_of(job.widths)
+    parts = types.parts_of(job.widths)
     theta = gradcheck.scratch(parts, seed)
     with threads.limited(job), np.errstate(all="ignore"):
         stack = Stack([job], Snapshot(0, np.arange(1), theta[None], None))
@@ -130,7 +132,7 @@ def _update(recipe: Recipe, g: Array) -> Mistake | None:
     wanted = list(_steps(replace(recipe, fault=Fault()), g))
     if all(_close(a, b) for a, b in zip(given, wanted, strict=True)):
         return None
-    parts = gradcheck.parts_of(recipe.widths) if recipe.own is None else own_parts(recipe)
+    parts = types.parts_of(recipe.widths) if recipe.own is None else own_parts(recipe)
     bias = np.concatenate([np.full(part.stop - part.start, part.kind == "b") for part in parts])
     first, expected = given[0], wanted[0]
     if _close(first, -expected):

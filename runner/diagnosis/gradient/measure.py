@@ -12,12 +12,11 @@ mistake is called is the business of runner.diagnosis.gradient.naming.
 """
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from runner.nn.types import Array, Part, spans
+from runner.nn.types import Array, Part
 
 RHO_TOLERANCE = 3e-3
 ERROR_TOLERANCE = 1e-5
@@ -88,19 +87,6 @@ class Check(NamedTuple):
     def relative_error(self) -> float:
         """The largest of the layers'."""
         return max((each.relative_error for each in self.layers if each.relative_error >= 0), default=0.0)
-
-
-def parts_of(widths: tuple[int, ...]) -> list[Part]:
-    """The parts of a fully connected network with these `widths`, as this project lays out θ.
-
-    >>> [part.name for part in parts_of((2, 4, 1))]
-    ['W1', 'b1', 'W2', 'b2']
-    """
-    found = []
-    for layer, (span, fans) in enumerate(zip(spans(widths), pairwise(widths), strict=True), 1):
-        found.append(Part(f"W{layer}", layer, "W", span.start, span.bias, fans))
-        found.append(Part(f"b{layer}", layer, "b", span.bias, span.stop, (fans[1],)))
-    return found
 
 
 def scratch(parts: Sequence[Part], seed: int = 0, bias: float = 0.1) -> Array:

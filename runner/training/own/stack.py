@@ -4,7 +4,7 @@ Its parameters are one row θ (1, P), as those of a stack; the network's own arr
 so that all there is to a state is θ and the optimizer's memory. With update=own the state is the network itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -13,12 +13,13 @@ import numpy as np
 from runner.nn.architectures import Own
 from runner.nn.optimizers import clip_by_norm
 from runner.nn.types import Array
-from runner.training.nonfinite import NonFinite
+from runner.training.nonfinite import NonFinite, Produced, first_of
 from runner.training.own.load import load, still
 from runner.training.own.network import NetworkProblem, OwnNetwork
 from runner.training.own.parts import parts_of
 from runner.training.recipe import BATCHES, Data, OwnSource, Recipe
-from runner.training.stack import Measured, Snapshot, map_arrays, optimizer_columns, select
+from runner.training.stack import optimizer_columns
+from runner.training.trainable import Measured, Snapshot, map_arrays, step_by_step
 
 NOISE = 4  # the stream of the generators that the network's own code draws from, beside those of runner.training.recipe
 
@@ -37,7 +38,7 @@ class Live(NamedTuple):
 
 
 class OwnStack:
-    """The one member of a stack that is a user's own network. `runner.training.stack.Stack` says what all this is.
+    """The one member of a stack that is a user's own network (a `runner.training.trainable.Trainable`).
 
     Before each call of the network's code, NumPy's and Python's generators are set by (seed, step): dropout of its own
     can be replayed.
@@ -63,9 +64,8 @@ class OwnStack:
                 self.optimizer = self.recipe.fault.optimizer(self.optimizer, self.recipe.widths)
             if self.memory is None:
                 self.memory = self.optimizer.init(self.theta)
-        self.full_batch = self.plan.batch_size >= len(self.recipe.sets["train"].X)
+        self.full_batch = self.full_gradient = self.plan.batch_size >= len(self.recipe.sets["train"].X)
         self.batches_per_epoch = -(-len(self.recipe.sets["train"].X) // self.plan.batch_size)
-        self.dropping, self.seen = False, None
         self._epoch, self._order = -1, np.empty(0, dtype=np.intp)
         self.parts = parts_of(self.source.layout, self.recipe.widths[0], self.recipe.widths[-1])
         self._cuts = [0, *self.network.ends[:-1].tolist()]
@@ -85,9 +85,9 @@ class OwnStack:
         memory: Any = Live(self.network.copied()) if self.updates_itself else map_arrays(np.copy, self.memory)
         return Snapshot(self.step, self.members, self.theta.copy(), memory)
 
-    def select(self, keep: np.ndarray) -> "OwnStack":
-        """The same again, in arrays of its own: there is nothing else to keep."""
-        return OwnStack([self.recipes[i] for i in keep], select(self.snapshot(), keep), self.prepared)
+    def again(self, recipes: Sequence[Recipe], state: Snapshot) -> "OwnStack":
+        """The network in an earlier `state`, with the same data."""
+        return OwnStack(recipes, state, self.prepared)
 
     def gradient(self) -> Array:
         """g (1, P) of this step's batch."""
@@ -112,6 +112,10 @@ class OwnStack:
             np.subtract(self.theta, self.change, self.theta)
         self.step += 1
         return self.change
+
+    def quietly(self, count: int, should_stop: Callable[[], bool]) -> bool:
+        """Make `count` updates, or as many as until a stop is asked for; whether it was."""
+        return step_by_step(self, count, should_stop)
 
     def measure(self) -> Measured:
         """Costs and scores of every set, norms of parameters and of full-set gradients: an array of parameters each.
@@ -142,16 +146,20 @@ class OwnStack:
 
     def first_nonfinite(self) -> NonFinite | None:
         """The first bad value of this step, or None: of the parameters, the cost, the gradients; the rest is theirs."""
-        parts = self.parts
-        bad = [part for part in parts if not np.isfinite(self.theta[0, part.start : part.stop]).all()]
-        if bad:
-            return NonFinite(self.step, bad[0].layer, bad[0].name, None)
+        return first_of(self.step, self._weights(), self._made_forward(), self._made_backward())
+
+    def _weights(self) -> Iterator[Produced]:
+        for part in self.parts:
+            yield Produced(part.name, part.layer, self.theta[0, part.start : part.stop])
+
+    def _made_forward(self) -> Iterator[Produced]:
+        last = max(part.layer for part in self.parts)
+        yield Produced("cost", last, self.network.cost(*self.prepared.given["train"]))
+
+    def _made_backward(self) -> Iterator[Produced]:
         g = self.gradient()[0]
-        wrong = [part for part in reversed(parts) if not np.isfinite(g[part.start : part.stop]).all()]
-        gradient = f"d{wrong[0].name}" if wrong else None
-        if not np.isfinite(self.network.cost(*self.prepared.given["train"])):
-            return NonFinite(self.step, max(part.layer for part in parts), "cost", gradient)
-        return NonFinite(self.step, wrong[0].layer, str(gradient), gradient) if wrong else None
+        for part in reversed(self.parts):
+            yield Produced(f"d{part.name}", part.layer, g[part.start : part.stop])
 
     def _batch(self) -> tuple[np.ndarray, np.ndarray]:
         """This step's X and Y, as the network wants them: every epoch is a permutation of (seed, epoch)."""

@@ -16,7 +16,7 @@ WIDTHS = (3, 5, 5, 4, 2)
 n = 7
 RNG = np.random.default_rng(4)
 X, Y = RNG.standard_normal((n, WIDTHS[0])), RNG.integers(0, 2, (n, WIDTHS[-1])).astype(float)
-PARTS = gradcheck.parts_of(WIDTHS)
+PARTS = types.parts_of(WIDTHS)
 THETA = gradcheck.scratch(PARTS, seed=1)
 LAST = len(WIDTHS) - 1
 
@@ -171,7 +171,7 @@ def test_the_gradient_of_another_layer_is_named():
         g[PARTS[2].start : PARTS[3].stop] = 0.5
         return g
 
-    parts = gradcheck.parts_of((4, 4, 4, 1))
+    parts = types.parts_of((4, 4, 4, 1))
     theta = gradcheck.scratch(parts)
 
     def cost(theta: Array) -> float:
