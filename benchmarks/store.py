@@ -11,8 +11,8 @@ import warnings
 from pathlib import Path
 
 from runner.runs.journal import Journal
+from runner.tracking.state import State
 from runner.tracking.store import Store
-from runner.tracking.tracker import State
 
 KEYS = ("train/cost", "train/accuracy", "test/cost", "test/accuracy", "grad_norm", "update_ratio/layer_1")
 

@@ -4,6 +4,8 @@ import functools
 import math
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import pytest
 
 from runner.runs import journal
 from runner.runs.journal import Journal
+from runner.tracking.state import State
 from runner.tracking.store import Store
 
 KEYS = [f"train/m{number}" for number in range(12)]
@@ -37,16 +40,26 @@ def new_store(factory: pytest.TempPathFactory, folder: Path) -> str:
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def write(directory: Path, rows: int = 20, status: str | None = "finished", **more: Any) -> Path:
+def write(directory: Path, rows: int = 20, status: str | None = "finished", last: float = 0.5, **more: Any) -> Path:
     """A run's journal with one artifact, from start to end unless ``status`` is None."""
     with Journal.create(directory, name="a run", experiment="demo", **more) as writer:
         for step in range(rows):
             writer.row(step, {key: step + number / 7 for number, key in enumerate(KEYS)})
+        writer.row(rows, {"train/cost": last})
         (directory / "weights.txt").write_text(directory.name)
         writer.artifact("weights.txt")
         if status:
             writer.end(status, {"best/train/m0": 0.25, "diverged": float(status == "diverged")})
     return directory
+
+
+def push(store: Store | str, directory: Path, closing: bool = True) -> State:
+    """Bring one journal into a store (its URI makes a new one of it), and raise what keeps it out."""
+    opened = store if isinstance(store, Store) else Store(store)
+    (outcome,) = opened.push_all([directory], closing=closing).values()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def said(directory: Path) -> dict[str, list[tuple[int, int, str]]]:
@@ -118,3 +131,32 @@ def until(condition: Callable[[], Any], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.02)
+
+
+def supplement(directory: Path, *names: str) -> None:
+    """Files in the run's directory, added to it after its end, and a tag."""
+    with Journal.supplement(directory) as writer:
+        for name in names:
+            (directory / name).write_text(name)
+            writer.artifact(name)
+        writer.tags({"mlflow.note.content": "the **result**"})
+
+
+def left_running(uri: str, directory: Path, host: str | None = None, pid: int | None = None) -> str:
+    """The id of a run which the store believes to be RUNNING; its journal has no end."""
+    store = Store(uri)
+    with Journal.create(directory, name="n", experiment="demo") as writer:
+        writer.row(0, {"train/cost": 1.0})
+        run_id = push(store, directory, closing=False).run_id
+        writer.row(1, {"train/cost": 0.5})  # the store does not know of this one
+    for tag, value in (("runner.host", host), ("runner.pid", pid)):
+        if value is not None:
+            store.client.set_tag(run_id, tag, value)
+    return run_id
+
+
+def dead_process() -> int:
+    """The id of a process that is no more."""
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    return done.pid

@@ -13,9 +13,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from stores import until
 
 from runner.experiment.experiment import compose
+from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.command import session
 from runner.experiment.compose import Composed, hydra_node
 from runner.experiment.experiment import Experiment
+from runner.runs import files
 from runner.runs.files import SUMMARY, write_config
 from runner.runs.journal import Journal
 from runner.runs.names import what_differs, with_fault
@@ -201,7 +202,7 @@ def announce(asked: int, to_run: int, done: int, sweep_dir: Path) -> str:
     more = f", {done} of {asked} done before and skipped (sweep.skip_done=false runs them again)" if done else ""
     same = asked - to_run - done
     more += f", {same} asked for twice" if same > 0 else ""
-    return f"{to_run} runs in {screen.relative(sweep_dir)}{more}"
+    return f"{to_run} runs in {files.relative(sweep_dir)}{more}"
 
 
 def rehearse(how: Plan | None, names: Sequence[str], experiments: Sequence[Experiment], skipped: Sequence[str]) -> None:

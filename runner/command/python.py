@@ -9,7 +9,7 @@ from runner.runs import journal, model, trace
 from runner.runs.names import run_name
 from runner.runs.trace import Trace
 from runner.sweeps import jobs as sweep
-from runner.tracking.tracker import default_store
+from runner.tracking.state import default_store
 
 
 def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Trace:
@@ -38,7 +38,7 @@ def load(run: str | Path) -> Trace:
     """
     directory = Path(run)
     if not (directory / journal.FILE).exists() and not directory.exists() and re.fullmatch("[0-9a-f]{32}", str(run)):
-        from runner.tracking.store import fetch
+        from runner.tracking.fetch import fetch
 
         directory = fetch(str(run), default_store())
     return trace.load(directory)

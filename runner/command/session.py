@@ -13,7 +13,7 @@ from runner.command import pictures
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment, compose_with
 from runner.experiment.schema import ConfigError
-from runner.runs import findings, model
+from runner.runs import files, findings, model
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
 from runner.runs.record import Record
@@ -30,7 +30,8 @@ from runner.sweeps.workers import cluster
 from runner.sweeps.workers import driver as executor
 from runner.sweeps.workers.driver import Crew, CrewError, Plan
 from runner.sweeps.workers.processes import Processes
-from runner.tracking.tracker import Tracker, links, ui_command, warning, write_comparison
+from runner.tracking.links import links, ui_command, write_comparison
+from runner.tracking.tracker import Tracker, warning
 from runner.training.train import Prune
 
 INTERRUPTED = 130
@@ -198,7 +199,7 @@ class Session:
             return
         try:
             page = pictures.report(self.sweep_dir, best)
-            screen.console().print(f"report: {screen.relative(page)}", markup=False)
+            screen.console().print(f"report: {files.relative(page)}", markup=False)
         except Exception as error:  # as with a picture
             screen.console().print(f"no report: {error}", markup=False)
 
@@ -237,7 +238,7 @@ class Session:
             best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
             if self.sweep and len(best_first) > 1:
                 page = write_comparison(self.sweep_dir, uri, experiment_id, best_first)
-                out.print(f"parallel coordinates of them: {screen.relative(page)}")
+                out.print(f"parallel coordinates of them: {files.relative(page)}")
             out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
 
 

@@ -4,9 +4,8 @@ import argparse
 import sys
 
 from runner import plots
-from runner.runs import trace
+from runner.runs import files, trace
 from runner.runs.journal import JournalError
-from runner.screen import run as screen
 from runner.screen import terminal
 
 
@@ -27,7 +26,7 @@ def main() -> None:
     for directory, run in runs:
         drawn = plots.draw_run(run)
         for path in drawn.paths:
-            print(screen.relative(path))
+            print(files.relative(path))
         if not drawn.paths:
             print(f"{directory}: nothing to draw, the run ended before its first row.", file=sys.stderr)
         elif drawn.note:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,43 @@ def replace_file(path: Path, text: str) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     fresh.write_text(text)
     os.replace(fresh, path)
+
+
+def relative(path: Path) -> str:
+    """``path`` as people are told it: from the working directory if it is inside of it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have the file or folder at ``path`` alone among the processes that ask for it; the lock dies with its process.
+
+    One that was replaced while we waited is waited for again. A file system without locks gives everybody their way.
+    """
+    while True:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if path.stat().st_ino == os.fstat(file).st_ino:
+                yield
+                return
+        finally:
+            os.close(file)
+
+
+def write_summary(directory: Path, said: Mapping[str, Any], anew: bool = False) -> None:
+    """Put ``said`` into the ``summary.json`` of a run; what stands there under other keys stays, unless ``anew``.
+
+    Nobody else writes that file. The command says how the run ended, diagnosis what it found, the tracking process
+    the run's id in MLflow: each waits for the others, and none undoes what another has said.
+    """
+    path = directory / SUMMARY
+    with alone(path) if path.exists() else contextlib.nullcontext():
+        old = {} if anew else json.loads(path.read_text())
+        new = {**old, **spelled(said)}
+        if new != old:
+            replace_file(path, json.dumps(new, indent=2) + "\n")
 
 
 def spelled(value: Any) -> Any:

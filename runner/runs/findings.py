@@ -4,11 +4,8 @@ Diagnosis knows neither configurations nor files. Here an experiment becomes a `
 command line would, and findings go to summary.json, to the journal, and as tags and a note to the run in MLflow.
 """
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +21,7 @@ from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment, build_plain, compose_with
 from runner.experiment.schema import ConfigError
 from runner.runs import trace
-from runner.runs.files import SUMMARY, replace_file, spelled
+from runner.runs.files import SUMMARY, spelled, write_summary
 from runner.runs.journal import Journal, first
 from runner.runs.result import Result
 from runner.training.nonfinite import NonFinite
@@ -164,10 +161,7 @@ def _record_cure(result: Result, cure: cures.Cure, run: Result | None) -> None:
 
 def record(result: Result) -> None:
     """The findings into summary.json, and after the end of the journal: as they are, as a tag and as a note."""
-    with _alone(result.directory):
-        path = result.directory / SUMMARY
-        summary = {**json.loads(path.read_text()), "findings": result.findings}
-        replace_file(path, json.dumps(summary, indent=2) + "\n")
+    write_summary(result.directory, {"findings": result.findings})
     with Journal.supplement(result.directory) as journal:
         for finding in result.findings:
             journal.finding(finding)
@@ -219,14 +213,3 @@ def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], chan
         vary=vary,
         changes=changes,
     )
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """The tracking process writes its run's id into the same summary.json."""
-    file = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

@@ -326,7 +326,7 @@ def writing(directory: str | os.PathLike[str]) -> bool:
         return True
     except OSError:
         writers = [record for record, _ in read(directory) if record["kind"] in ("start", "resume")]
-        return bool(writers) and writers[-1]["host"] == socket.gethostname() and _exists(writers[-1]["pid"])
+        return bool(writers) and writers[-1]["host"] == socket.gethostname() and alive(writers[-1]["pid"])
     finally:
         os.close(file)
 
@@ -344,10 +344,11 @@ def _process() -> Record:
     return {"pid": os.getpid(), "host": socket.gethostname()}
 
 
-def _exists(pid: int) -> bool:
+def alive(pid: int | str) -> bool:
+    """Whether a process of this machine has the id; a stranger may have got it since."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
         return False
     except PermissionError:
         pass

@@ -23,9 +23,8 @@ from runner.runs.files import (
     CONFIG,
     SUMMARY,
     WEIGHTS,
-    replace_file,
-    spelled,
     write_config,
+    write_summary,
 )
 from runner.runs.journal import Journal, first, read
 from runner.runs.provenance import command_of, flat, git, public_config, run_tags, versions
@@ -138,7 +137,7 @@ class Record:
         if "sweep" not in first(self.directory)["tags"] and (diff := git()[2]):
             (self.directory / "git.diff").write_text(diff)
             self.journal.artifact("git.diff")
-        replace_file(self.directory / SUMMARY, json.dumps(spelled(self.summary()), indent=2) + "\n")
+        write_summary(self.directory, self.summary(), anew=True)
         self.journal.artifact(SUMMARY)
         metrics = {f"best/{key}": value for key, value in result.best.items()}
         metrics["diverged"] = float(status == "diverged")

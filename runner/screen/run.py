@@ -14,6 +14,7 @@ from rich.text import Text
 from datasets import survey
 from runner.diagnosis.gradient.measure import Check
 from runner.experiment.experiment import Experiment
+from runner.runs.files import relative
 from runner.runs.provenance import command
 from runner.runs.result import Result
 from runner.screen.terminal import bars
@@ -283,8 +284,3 @@ def sparkline(values: Sequence[float], width: int = 40) -> str:
     return "".join(
         steps[round((value - low) / span * (len(steps) - 1))] if math.isfinite(value) else "!" for value in values
     )
-
-
-def relative(path: Path) -> str:
-    """A path from the working directory where it is inside of it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -24,8 +24,10 @@ from typing import IO, Any
 
 from runner.runs import journal
 from runner.runs.files import hide
-from runner.tracking.store import Store, TrackingError, is_final, lighten, quieten
-from runner.tracking.tracker import State
+from runner.tracking.errors import TrackingError, is_final, reason
+from runner.tracking.opening import lighten, quieten
+from runner.tracking.state import State
+from runner.tracking.store import Store
 
 POLL = 0.05  # seconds between looks at the journals
 PATIENCE = 5.0  # seconds for which a store that does not answer is tried again once all runs have ended
@@ -164,8 +166,7 @@ class Following:
         del self.sizes[directory]
         self.held.pop(directory, None)
         self.released.discard(directory)
-        lines = hide(str(error)).strip().splitlines()
-        self._tell("error", directory, message=lines[0] if lines else type(error).__name__)
+        self._tell("error", directory, message=reason(error))
 
     def _note(self, error: Exception) -> None:
         print(hide(f"{type(error).__name__}: {error}"), file=sys.stderr, flush=True)

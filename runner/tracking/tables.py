@@ -7,12 +7,13 @@ both back), only into a local sqlite file, and only where the schema's revision 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from runner.tracking.translation import DIRECTORY, HOST, UID, Batch, addressed, dataset_of
+from runner.tracking.translation import DIRECTORY, HOST, UID, Found, Work, addressed, dataset_of
 
 KNOWN_REVISIONS = {"dc11669786a5"}  # of MLflow 3.17
 MANY = 500  # names in one `IN (...)`; sqlite's limit was once 999
@@ -20,27 +21,23 @@ MANY = 500  # names in one `IN (...)`; sqlite's limit was once 999
 Latest = tuple[int, int, float, bool]  # step, time, value, is it NaN
 
 
-class Found(NamedTuple):
-    """A run that a store has."""
+@dataclasses.dataclass
+class Rows:
+    """What is to be written: run ``ids`` by uid (None: deleted), ``new`` runs, what is ``changed`` in old ones, ..."""
 
-    run_id: str
-    experiment_id: str
-    active: bool
+    ids: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    new: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    changed: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)
+    tags: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    params: dict[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    points: dict[str, list[dict[str, Any]]] = dataclasses.field(default_factory=dict)
 
-
-class Work(NamedTuple):
-    """A batch for a run: ``run_id`` None for a new one; ``tags`` are those of its creation."""
-
-    uid: str
-    run_id: str | None
-    experiment_id: str
-    name: str
-    started: int
-    tags: Mapping[str, str]
-    batch: Batch
+    def set(self, run_id: str, **values: Any) -> None:
+        """Columns of a run, be it new or old."""
+        (self.new if run_id in self.new else self.changed).setdefault(run_id, {}).update(values)
 
 
-class Bulk:
+class Tables:
     """The tables of an open store. Made by `open_tables`."""
 
     def __init__(self, store: Any) -> None:
@@ -84,54 +81,58 @@ class Bulk:
 
         A run may come several times, in the order of its journal.
         """
-        from sqlalchemy import false, select, update
+        from sqlalchemy import false, update
 
-        ids = {item.uid: item.run_id for item in work}
-        old = [run_id for run_id in ids.values() if run_id]
-        runs, metrics, params = self.tables["Run"], [], []
-        tags: dict[tuple[str, str], str] = {}
-        points: dict[str, list[Mapping[str, Any]]] = {}
-        new: dict[str, dict[str, Any]] = {}
-        changed: dict[str, dict[str, Any]] = {}
+        runs = self.tables["Run"]
         with self.store.ManagedSessionMaker(read_only=False) as session:
             # A write that changes nothing takes sqlite's lock before anything is read.
             session.execute(update(runs).where(false()).values(status=runs.c.status))
-            active: set[str] = set()
-            for some in _parts(old):
-                query = select(runs.c.run_uuid).where(runs.c.run_uuid.in_(some), runs.c.lifecycle_stage == "active")
-                active |= set(session.scalars(query))
-            ids = {uid: run_id if run_id is None or run_id in active else "" for uid, run_id in ids.items()}
-            for item in work:
-                if ids[item.uid] == "":
-                    continue
-                run_id, batch = ids[item.uid], item.batch
-                if run_id is None:
-                    run_id = ids[item.uid] = uuid.uuid4().hex
-                    new[run_id] = self._run(run_id, item)
-                    tags[run_id, "mlflow.runName"] = item.name
-                    tags |= {(run_id, key): value for key, value in item.tags.items()}
-                if batch.resumed:
-                    tags[run_id, DIRECTORY] = item.tags[DIRECTORY]
-                    new.get(run_id, changed.setdefault(run_id, {}))["status"] = "RUNNING"
-                if batch.ended:
-                    status, time = batch.ended
-                    new.get(run_id, changed.setdefault(run_id, {})).update(status=status, end_time=time)
-                tags |= {(run_id, key): value for key, value in addressed(batch.tags, run_id).items()}
-                params += [{"run_uuid": run_id, "key": key, "value": value} for key, value in batch.params.items()]
-                rows = [_row(run_id, *point) for point in batch.metrics]
-                metrics += rows
-                points.setdefault(run_id, []).extend(rows)
-            self._insert(session, "Run", new.values(), "")
-            for run_id, values in changed.items():
-                if values:
-                    session.execute(update(runs).where(runs.c.run_uuid == run_id).values(**values))
-            entries = ({"run_uuid": run_id, "key": key, "value": value} for (run_id, key), value in tags.items())
-            self._insert(session, "Tag", entries, "OR REPLACE")
-            self._insert(session, "Param", params, "OR IGNORE")
-            self._insert(session, "Metric", metrics, "OR IGNORE")
-            self._insert(session, "LatestMetric", self._latest(session, points, active), "OR REPLACE")
-            self._datasets(session, [(item, run_id) for item in work if (run_id := ids[item.uid])])
-        return {uid: run_id or None for uid, run_id in ids.items()}
+            active = self._active(session, [item.run_id for item in work if item.run_id])
+            rows = self._rows(work, active)
+            self._insert(session, "Run", rows.new.values(), "")
+            for run_id, values in rows.changed.items():
+                session.execute(update(runs).where(runs.c.run_uuid == run_id).values(**values))
+            self._insert(session, "Tag", _entries(rows.tags), "OR REPLACE")
+            self._insert(session, "Param", _entries(rows.params), "OR IGNORE")
+            self._insert(session, "Metric", (row for points in rows.points.values() for row in points), "OR IGNORE")
+            self._insert(session, "LatestMetric", self._latest(session, rows.points, active), "OR REPLACE")
+            self._datasets(session, [(item, there) for item in work if (there := rows.ids[item.uid])])
+        return rows.ids
+
+    def _active(self, session: Any, run_ids: Sequence[str]) -> set[str]:
+        """Those of these runs that nobody has deleted."""
+        from sqlalchemy import select
+
+        runs, found = self.tables["Run"], set()
+        for some in _parts(run_ids):
+            query = select(runs.c.run_uuid).where(runs.c.run_uuid.in_(some), runs.c.lifecycle_stage == "active")
+            found |= set(session.scalars(query))
+        return found
+
+    def _rows(self, work: Sequence[Work], active: set[str]) -> Rows:
+        """What the batches come to, table by table; new runs get their ids here."""
+        rows = Rows()
+        for item in work:
+            run_id, batch = rows.ids.get(item.uid, item.run_id), item.batch
+            if item.run_id and item.run_id not in active:
+                rows.ids[item.uid] = None
+                continue
+            if run_id is None:
+                run_id = uuid.uuid4().hex
+                rows.new[run_id] = self._run(run_id, item)
+                rows.tags[run_id, "mlflow.runName"] = item.name
+                rows.tags |= {(run_id, key): value for key, value in item.tags.items()}
+            rows.ids[item.uid] = run_id
+            if batch.resumed:
+                rows.tags[run_id, DIRECTORY] = item.tags[DIRECTORY]
+                rows.set(run_id, status="RUNNING")
+            if batch.ended:
+                status, time = batch.ended
+                rows.set(run_id, status=status, end_time=time)
+            rows.tags |= {(run_id, key): value for key, value in addressed(batch.tags, run_id).items()}
+            rows.params |= {(run_id, key): value for key, value in batch.params.items()}
+            rows.points.setdefault(run_id, []).extend(_row(run_id, *point) for point in batch.metrics)
+        return rows
 
     def _run(self, run_id: str, item: Work) -> dict[str, Any]:
         """A row of the runs, as `SqlAlchemyStore.create_run` makes it."""
@@ -231,7 +232,7 @@ class Bulk:
             session.execute(statement.prefix_with(otherwise) if otherwise else statement, rows)
 
 
-def open_tables(client: Any) -> Bulk | None:
+def open_tables(client: Any) -> Tables | None:
     """The tables behind an `MlflowClient`; None where they are not a sqlite file's, of a known revision."""
     from mlflow.store.tracking import sqlalchemy_store
     from sqlalchemy import text
@@ -241,7 +242,12 @@ def open_tables(client: Any) -> Bulk | None:
         return None
     with store.engine.connect() as connection:
         revisions = set(connection.scalars(text("SELECT version_num FROM alembic_version")))
-    return Bulk(store) if revisions and revisions <= KNOWN_REVISIONS else None
+    return Tables(store) if revisions and revisions <= KNOWN_REVISIONS else None
+
+
+def _entries(named: Mapping[tuple[str, str], str]) -> Iterable[dict[str, str]]:
+    """Rows of the tags or of the parameters."""
+    return ({"run_uuid": run_id, "key": key, "value": value} for (run_id, key), value in named.items())
 
 
 def _row(run_id: str, key: str, value: float, time: int, step: int) -> dict[str, Any]:

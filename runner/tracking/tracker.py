@@ -1,4 +1,4 @@
-"""Tracking as the runner sees it: a handle on the process that brings journals into MLflow; links.
+"""Tracking as the runner sees it: a handle on the process that brings journals into MLflow.
 
 Training never imports mlflow, never waits for it and never fails because of it: `Tracker.start` spawns
 ``python -m runner.tracking.follow`` at time 0, `Tracker.follow` hands it a run's directory, and whatever goes wrong
@@ -9,7 +9,6 @@ what could not be done now. mlflow itself is only imported by `runner.tracking.s
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import shlex
@@ -21,49 +20,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, Self
-from urllib.parse import quote
 
-from runner.runs.files import hide, replace_file
+from runner.runs.files import relative
+from runner.tracking.state import public, resolve
 
-STATE = "tracking.json"
 LEAVE = 2.0  # seconds given to a tracking process that has no more to do for this command
-DEFAULT = "sqlite:///mlflow.db"
-COMPARED = 200  # runs: of more, the UI's comparison is neither quick nor legible
-_FIELDS = ("store", "uid", "experiment_id", "run_id", "offset", "done")
-
-
-@dataclasses.dataclass
-class State:
-    """How far a run's journal is in a store: ``tracking.json`` in the run's directory.
-
-    ``store`` (URI without password), ``uid`` of the journal, MLflow's ``experiment_id`` and ``run_id`` (None
-    until made), ``offset`` (bytes of the journal that are in the store), ``done`` (the run has been ended
-    there). Not kept in the file: ``deleted`` (somebody deleted the run in the store), ``change`` (``new`` or
-    ``changed`` when something was written), ``notes`` (what could not be stored, for people).
-    """
-
-    store: str
-    uid: str
-    experiment_id: str
-    run_id: str | None = None
-    offset: int = 0
-    done: bool = False
-    deleted: bool = False
-    change: str = dataclasses.field(default="", compare=False)
-    notes: list[str] = dataclasses.field(default_factory=list, compare=False)
-
-    @classmethod
-    def load(cls, directory: str | os.PathLike[str]) -> State | None:
-        """The state in ``directory``; None if there is none or it cannot be read (then stores are asked)."""
-        try:
-            return cls(**json.loads((Path(directory) / STATE).read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def save(self, directory: str | os.PathLike[str]) -> None:
-        """Write it whole or not at all."""
-        fields = {name: getattr(self, name) for name in _FIELDS}
-        replace_file(Path(directory) / STATE, json.dumps(fields) + "\n")
 
 
 class Tracked(NamedTuple):
@@ -272,73 +233,6 @@ def warning(tracked: Sequence[Tracked], store_uri: str) -> str | None:
         where = [Path(os.path.commonpath(where))]
     what = f"{len(missing)} of {len(tracked)} runs are" if len(tracked) > 1 else "the run is"
     reasons = "; ".join(sorted({run.error or "unknown" for run in missing})[:3])
-    command = shlex.join(["python", "-m", "runner.sync", *map(_short, where)])
+    command = shlex.join(["python", "-m", "runner.sync", *map(relative, where)])
     there = f"{what} not whole in {public(store_uri)} ({reasons})."
     return f"{there}\nNothing is lost, the journal has it: {command}"
-
-
-def links(store_uri: str, experiment_id: str, run_id: str | None = None, sweep: str | None = None) -> str:
-    """The address in MLflow's UI of a run, or of a sweep's runs side by side in the charts, or else of the
-    experiment. Local stores are shown by ``mlflow ui`` at its default address (see `ui_command`)."""
-    page = f"{_host(store_uri)}/#/experiments/{experiment_id}"
-    if run_id is not None:
-        return f"{page}/runs/{run_id}"
-    if sweep is None:
-        return page
-    query = quote(f"tags.sweeps LIKE '%{sweep}%'", safe="")
-    return f"{page}/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter={query}"
-
-
-def write_comparison(directory: Path, store_uri: str, experiment_id: str, run_ids: Sequence[str]) -> Path:
-    """A page in ``directory`` that leads to the UI's comparison of these runs (of many the first `COMPARED`):
-    parallel coordinates, scatter and contour plots. The address has every run's id in it, too long to be shown."""
-    runs, experiments = (quote(json.dumps(ids)) for ids in (list(run_ids[:COMPARED]), [experiment_id]))
-    address = f"{_host(store_uri)}/#/compare-runs?runs={runs}&experiments={experiments}"
-    path = directory / "compare.html"
-    replace_file(path, f'<!doctype html>\n<meta http-equiv="refresh" content="0; url={address}">\n')
-    return path
-
-
-def ui_command(store_uri: str) -> str | None:
-    """The command that serves the pages `links` points to; None for a server, which serves them itself."""
-    if _is_server(store_uri):
-        return None
-    path = sqlite_path(store_uri)
-    uri = f"sqlite:///{_short(path)}" if path else public(store_uri)
-    return shlex.join(["mlflow", "ui", "--backend-store-uri", uri])
-
-
-def default_store() -> str:
-    """The store that is meant where none is named."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT
-
-
-def resolve(store_uri: str) -> str:
-    """``store_uri`` with the path of a sqlite file made absolute, so that it means the same everywhere."""
-    path = sqlite_path(store_uri)
-    return f"sqlite:///{path}" if path else store_uri
-
-
-def sqlite_path(store_uri: str) -> Path | None:
-    """The absolute path of the database file of a sqlite store; None for any other store."""
-    head, _, path = store_uri.partition(":///")
-    return Path(path).absolute() if head == "sqlite" and path else None
-
-
-def public(store_uri: str) -> str:
-    """The URI that may be shown and kept: absolute, without a password."""
-    return hide(resolve(store_uri))
-
-
-def _host(store_uri: str) -> str:
-    return public(store_uri).rstrip("/") if _is_server(store_uri) else "http://127.0.0.1:5000"
-
-
-def _is_server(store_uri: str) -> bool:
-    return store_uri.startswith(("http://", "https://"))
-
-
-def _short(path: Path) -> str:
-    """``path`` from the working directory if it is inside of it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

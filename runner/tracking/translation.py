@@ -1,6 +1,6 @@
 """A journal as MLflow takes it: what one call or one transaction can carry, within MLflow's limits and names.
 
-Pure reading: no store and no mlflow here, so that the two writers (`runner.tracking.store` by MLflow's API,
+Pure reading: no store and no mlflow here, so that the two writers (`runner.tracking.api` by MLflow's client,
 `runner.tracking.tables` by its tables) are given the same.
 """
 
@@ -13,7 +13,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from runner.runs import journal
@@ -46,6 +46,26 @@ class Batch:
     @property
     def size(self) -> int:
         return len(self.metrics) + len(self.params) + len(self.tags)
+
+
+class Found(NamedTuple):
+    """A run that a store has."""
+
+    run_id: str
+    experiment_id: str
+    active: bool
+
+
+class Work(NamedTuple):
+    """A batch for a run: ``run_id`` None for a new one; ``tags`` are those of its creation."""
+
+    uid: str
+    run_id: str | None
+    experiment_id: str
+    name: str
+    started: int
+    tags: Mapping[str, str]
+    batch: Batch
 
 
 def batches(directory: Path, offset: int, most: int, orphaned: bool = False, ended: bool = False) -> Iterator[Batch]:

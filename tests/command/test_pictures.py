@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stores import new_store
-from stores import runs as stored
 
 from runner.runs import journal
 from runner.runs.journal import Journal
 from runner.tracking.store import Store
 from runner.tracking.translation import NOTE, addressed
+from tests.stores import new_store, push
+from tests.stores import runs as stored
 
 ROOT = Path(__file__).resolve().parents[2]
 XOR = ("dataset=xor", "training.iterations=50")
@@ -81,7 +81,7 @@ def test_a_note_finds_its_pictures_in_any_store(
     store = Store(new_store(tmp_path_factory, tmp_path / "store"))
     if not bulk:
         store.tables = None
-    run_id = str(store.push(tmp_path / "run", closing=True).run_id)
+    run_id = str(push(store, tmp_path / "run").run_id)
     tags = store.client.get_run(run_id).data.tags
     there = f"![cost](get-artifact?run_uuid={run_id}&path=plots%2Fcost.png)"
     assert tags[NOTE] == f"{there} ![other](https://host/x.png)"

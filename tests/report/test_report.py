@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stores import new_store
-from stores import runs as stored
 
 from runner import load, report
 from runner.report.page import html, payload
 from runner.report.runs import read, settings, swept
 from runner.tracking.store import Store
 from runner.tracking.translation import NOTE
+from tests.stores import new_store
+from tests.stores import runs as stored
 
 ROOT = Path(__file__).resolve().parents[2]
 SWEEP = ("-m", "dataset=xor", "optimizer=gd", "training.iterations=120", "architecture.activation=relu")

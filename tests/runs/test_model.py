@@ -14,13 +14,13 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from stores import new_store, until
 
 from runner import load, run
 from runner.runs import model_code
 from runner.runs.model import hand_on
 from runner.sync import main
 from runner.tracking.store import Store
+from tests.stores import new_store, push, until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -182,10 +182,10 @@ def test_a_model_that_was_cut_off_is_finished_and_not_doubled(
     send = store.client.log_model_artifacts
     monkeypatch.setattr(store.client, "log_model_artifacts", lambda *_: (_ for _ in ()).throw(TimeoutError("gone")))
     with pytest.raises(TimeoutError):
-        store.push(tmp_path / "run")
+        push(store, tmp_path / "run", closing=False)
     assert [model.status.name for model in models(store)] == ["PENDING"]
     monkeypatch.setattr(store.client, "log_model_artifacts", send)
-    assert store.push(tmp_path / "run").done
+    assert push(store, tmp_path / "run", closing=False).done
     (model,) = models(store)
     assert model.status.name == "READY"
     assert "MLmodel" in [Path(found.path).name for found in store.client.list_logged_model_artifacts(model.model_id)]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stores import new_store
 
 from runner import load
 from runner.experiment.compose import Composer
@@ -26,6 +25,7 @@ from runner.runs.result import Result
 from runner.sweeps import jobs as sweep
 from runner.sweeps.leaderboard import fold, ranked
 from runner.tracking.store import Store
+from tests.stores import new_store
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from stores import write
-
 from runner.runs import journal
 from runner.sweeps import membership
+from tests.stores import write
 
 
 def sweeps(directory: Path) -> str:

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from stores import new_store, runs, said, stored, whole
 
 from runner.runs import journal
 from runner.tracking.store import Store
+from tests.stores import new_store, runs, said, stored, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -11,13 +11,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from stores import dump, new_store, runs, until, whole, write
 
 from runner.runs import journal
 from runner.runs.journal import Journal
 from runner.sync import main
+from runner.tracking.state import State
 from runner.tracking.store import Store
-from runner.tracking.tracker import State
+from tests.stores import dump, new_store, push, runs, until, whole, write
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,7 +163,7 @@ def test_the_dead_are_buried_on_a_server_too(server, tmp_path):
     store = Store(server.uri)
     with Journal.create(tmp_path / "dead", name="n", experiment="demo") as writer:
         writer.row(0, {"train/cost": 1.0})
-        run_id = store.push(tmp_path / "dead").run_id
+        run_id = push(store, tmp_path / "dead", closing=False).run_id
         assert store.bury() == []
     assert store.bury() == [run_id]
     (run,) = runs(store).values()

@@ -4,13 +4,13 @@ import math
 import shutil
 
 import pytest
-from stores import dump, new_store, runs, stored, whole, write
 
 from runner.runs import journal
 from runner.runs.journal import Journal
-from runner.tracking import tables as bulk
+from runner.tracking import tables
+from runner.tracking.state import State
 from runner.tracking.store import Store
-from runner.tracking.tracker import State
+from tests.stores import dump, new_store, push, runs, stored, whole, write
 
 # mlflow and what it needs warn about each other; that is not ours to fail for
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -92,7 +92,7 @@ def test_no_value_above_1e300_is_in_the_store(two, tmp_path):
             for step, value in enumerate([1e300, 1.01e300, -1e305, 1.7e308, math.inf, -math.inf, -1e300]):
                 writer.row(step, {"train/cost": value})
             writer.end("diverged", {"best/train/cost": 1e301})
-        points = stored(store, store.push(values).run_id)
+        points = stored(store, push(store, values, closing=False).run_id)
         kept = ["1e+300", "nan", "nan", "nan", "nan", "nan", "-1e+300"]
         assert [value for _, _, value in points["train/cost"]] == kept
         assert [value for _, _, value in points["best/train/cost"]] == ["nan"]
@@ -132,15 +132,17 @@ def test_again_from_the_beginning_changes_no_row(two, tmp_path):
     directories = odd_journals(tmp_path / "runs")
     fast.push_all(directories, closing=True)
     before = dump(tmp_path / "fast" / "mlflow.db")
-    fast.push_all(directories, closing=True, whole=True)
+    for directory in directories:
+        (directory / "tracking.json").unlink()  # all of it once more
+    fast.push_all(directories, closing=True)
     assert dump(tmp_path / "fast" / "mlflow.db") == before
 
 
 def test_an_unknown_schema_is_left_to_log_batch(tmp_path_factory, tmp_path, monkeypatch):
-    monkeypatch.setattr(bulk, "KNOWN_REVISIONS", {"another"})
+    monkeypatch.setattr(tables, "KNOWN_REVISIONS", {"another"})
     store = Store(new_store(tmp_path_factory, tmp_path / "store"))
     assert store.tables is None
-    store.push(write(tmp_path / "run"))
+    push(store, write(tmp_path / "run"), closing=False)
     whole(store, tmp_path / "run", "FINISHED")
 
 
@@ -161,10 +163,10 @@ def test_a_run_deleted_while_it_is_followed_stays_deleted(two, tmp_path):
     _, fast = two
     with Journal.create(tmp_path / "run", name="n", experiment="demo") as writer:
         writer.row(0, {"train/cost": 1.0})
-        run_id = fast.push(tmp_path / "run").run_id
+        run_id = push(fast, tmp_path / "run", closing=False).run_id
         fast.client.delete_run(run_id)
         writer.row(1, {"train/cost": 0.5})
-        assert fast.push(tmp_path / "run").deleted
+        assert push(fast, tmp_path / "run", closing=False).deleted
     assert runs(fast) == {}
 
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 from test_browser import browser
 from test_docs import serving
 
+from runner.tracking.links import links
 from runner.tracking.store import Store
-from runner.tracking.tracker import links
 from runner.tracking.translation import NOTE
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

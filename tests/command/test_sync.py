@@ -8,21 +8,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from stores import dump, new_store, runs, said, stored, until, whole, write
 
-from runner import load
+from runner.command.sync import main
 from runner.runs import journal
 from runner.runs.journal import Journal
-from runner.sync import journals, main, store_of
-from runner.tracking.store import Store, fetch
-from runner.tracking.tracker import State, Tracker
-
-ROOT = Path(__file__).resolve().parents[2]
+from runner.tracking.bring import store_of
+from runner.tracking.state import State
+from runner.tracking.store import Store
+from runner.tracking.tracker import Tracker
+from tests.stores import (
+    dump,
+    left_running,
+    new_store,
+    runs,
+    supplement,
+    until,
+    whole,
+    write,
+)
 
 # mlflow and what it needs warn about each other; that is not ours to fail for
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -97,42 +106,6 @@ def test_a_run_goes_on_in_the_store_where_it_was_left(uri, tmp_path, capsys):
     whole(Store(uri), directory, "FINISHED")
 
 
-def supplement(directory, *names):
-    """Files in the run's directory, added to it after its end, and a tag."""
-    with Journal.supplement(directory) as writer:
-        for name in names:
-            (directory / name).write_text(name)
-            writer.artifact(name)
-        writer.tags({"mlflow.note.content": "the **result**"})
-
-
-@pytest.mark.parametrize("by_tables", [True, False])
-@pytest.mark.parametrize("status", ["finished", "diverged"])
-def test_what_is_made_of_a_run_after_its_end_arrives_in_the_same_run(uri, tmp_path, status, by_tables):
-    store = Store(uri)
-    if not by_tables:
-        store.tables = None
-    directory, once = write(tmp_path / "late", status=status), write(tmp_path / "once", status=status)
-    store.push(directory, closing=True)
-    run_id = State.load(directory).run_id
-    (ended,) = (run for run in runs(store).values() if run.info.run_id == run_id)
-    supplement(directory, "cost.png")
-    supplement(once, "cost.png")
-    for _ in range(2):  # twice is once
-        for path in (directory, once):
-            store.push(path, closing=True)
-        assert State.load(directory).run_id == run_id
-        for path in (directory, once):
-            whole(store, path, {"finished": "FINISHED", "diverged": "FAILED"}[status])
-    run = store.client.get_run(run_id)
-    assert (run.info.end_time, run.data.tags["status"]) == (ended.info.end_time, status)
-    assert run.data.tags["mlflow.note.content"] == "the **result**"
-    before = dump(tmp_path / "mlflow.db")
-    State("sqlite:///elsewhere.db", "x", "1").save(directory)  # all of it once more
-    store.push(directory, closing=True)
-    assert dump(tmp_path / "mlflow.db") == before
-
-
 def test_sync_brings_what_was_added_and_says_so(uri, tmp_path, capsys):
     directory = write(tmp_path / "outputs" / "run")
     main(["outputs"])
@@ -143,52 +116,6 @@ def test_sync_brings_what_was_added_and_says_so(uri, tmp_path, capsys):
     assert main(["outputs"]) == 0
     assert "1 there already" in capsys.readouterr().out
     whole(Store(uri), directory, "FINISHED")
-
-
-def test_the_tracking_process_waits_for_whoever_adds_to_an_ended_run(uri, tmp_path):
-    """It is followed a second time once something is being added; the first `done` is not taken for the second."""
-    directory = write(tmp_path / "run")
-    with Tracker.start(uri) as tracker:
-        tracker.follow(directory)
-        until(lambda: tracker.progress().done == 1)
-        with Journal.supplement(directory) as writer:
-            tracker.follow(directory)
-            (tracked,) = tracker.wait(timeout=1)
-            assert not tracked.ok
-            (directory / "cost.png").write_text("cost")
-            writer.artifact("cost.png")
-        (tracked,) = tracker.wait(timeout=60)
-    assert tracked == (directory, State.load(directory).run_id, tracked.experiment_id, True, None)
-    whole(Store(uri), directory, "FINISHED")
-
-
-def test_who_adds_to_an_ended_run_may_be_killed(uri, tmp_path):
-    directory = write(tmp_path / "run")
-    script = (
-        "import sys, time\n"
-        "from runner.runs.journal import Journal\n"
-        f"writer = Journal.supplement({str(directory)!r})\n"
-        "writer.tags({'note': 'n'})\n"
-        "print('there', flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    adding = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    try:
-        adding.stdout.readline()
-        with Tracker.start(uri) as tracker:
-            tracker.follow(directory)
-            until(lambda: State.load(directory) is not None and State.load(directory).done)
-            assert tracker.progress().done == 0
-            adding.kill()
-            adding.wait()
-            with (directory / journal.FILE).open("ab") as file:
-                file.write(b'{"kind":"artifact","pa')  # its last line was torn
-            (tracked,) = tracker.wait(timeout=60)
-    finally:
-        adding.kill()
-        adding.communicate()
-    assert tracked.ok
-    assert runs(Store(uri))[journal.first(directory)["uid"]].data.tags["note"] == "n"
 
 
 def test_a_directory_copied_to_another_machine_arrives_whole(uri, tmp_path, tmp_path_factory, monkeypatch, capsys):
@@ -301,53 +228,6 @@ def test_help_is_a_page_and_imports_no_mlflow(tmp_path):
     assert max(map(len, done.stdout.splitlines())) <= 120
 
 
-def left_running(uri, directory, host=None, pid=None):
-    """The id of a run which the store believes to be RUNNING; its journal has no end."""
-    store = Store(uri)
-    with Journal.create(directory, name="n", experiment="demo") as writer:
-        writer.row(0, {"train/cost": 1.0})
-        run_id = store.push(directory).run_id
-        writer.row(1, {"train/cost": 0.5})  # the store does not know of this one
-    for tag, value in (("runner.host", host), ("runner.pid", pid)):
-        if value is not None:
-            store.client.set_tag(run_id, tag, value)
-    return run_id
-
-
-def dead_process():
-    """The id of a process that is no more."""
-    done = subprocess.Popen([sys.executable, "-c", ""])
-    done.wait()
-    return done.pid
-
-
-@pytest.mark.parametrize("by_tables", [True, False])
-def test_runs_of_dead_processes_are_ended_and_no_others(uri, tmp_path, by_tables):
-    killed, gone, elsewhere, pid = (
-        left_running(uri, tmp_path / "killed"),
-        left_running(uri, tmp_path / "gone", pid=dead_process()),
-        left_running(uri, tmp_path / "elsewhere", host="another-machine", pid=dead_process()),
-        left_running(uri, tmp_path / "moved"),  # the process of its id is alive: this one
-    )
-    for name in ("gone", "elsewhere", "moved"):
-        shutil.rmtree(tmp_path / name)
-    store = Store(uri)
-    if not by_tables:
-        store.tables = None
-    with Journal.create(tmp_path / "live", name="n", experiment="demo") as writer:
-        writer.row(0, {"train/cost": 1.0})
-        live = store.push(tmp_path / "live").run_id
-        writer.row(1, {"train/cost": 0.5})  # for its tracking process to bring
-        assert set(store.bury()) == {killed, gone}
-        status = {run.info.run_id: run.info.status for run in runs(store).values()}
-    assert status == {killed: "KILLED", gone: "KILLED", elsewhere: "RUNNING", pid: "RUNNING", live: "RUNNING"}
-    assert len(store.client.get_metric_history(live, "train/cost")) == 1
-    run = store.client.get_run(killed)
-    assert run.data.tags["status"] == store.client.get_run(gone).data.tags["status"] == "killed"
-    assert run.info.end_time == journal.last(tmp_path / "killed")["time"]
-    assert stored(store, killed) == said(tmp_path / "killed")  # what the store did not know has arrived
-
-
 def test_sync_and_the_tracking_process_bury_the_dead(uri, tmp_path, capsys):
     first = left_running(uri, tmp_path / "a")
     write(tmp_path / "outputs" / "run")
@@ -363,50 +243,8 @@ def test_sync_and_the_tracking_process_bury_the_dead(uri, tmp_path, capsys):
     assert store.client.get_run(second).info.status == "KILLED"
 
 
-def test_a_run_is_fetched_from_its_directory_or_else_from_the_store(uri, tmp_path):
-    directory = tmp_path / "outputs" / "run"
-    from runner import run
-
-    trace = run(["experiment=posts/xor", "training.iterations=300"], directory)
-    main(["outputs"])
-    run_id = State.load(directory).run_id
-    assert fetch(run_id, uri) == directory
-    shutil.rmtree(directory)
-    fetched = load(run_id)
-    assert fetched.directory not in (directory, None)
-    assert (fetched.status, fetched.network) == (trace.status, trace.network)
-    np.testing.assert_array_equal(fetched.steps, trace.steps)
-    assert set(fetched.values) == set(trace.values)
-    for key, column in trace.values.items():
-        np.testing.assert_array_equal(fetched[key], np.where(np.isfinite(column), column, np.nan))
-    for ours, theirs in zip(fetched.weights, trace.weights, strict=True):
-        np.testing.assert_array_equal(ours[0], theirs[0])
-    assert fetched.summary["mlflow_run_id"] == run_id
-    records = [record for record, _ in journal.read(fetched.directory)]
-    assert records[-1]["kind"] == "end"
-    assert records[-1]["metrics"]["diverged"] == 1.0
-    assert records[0]["params"]["training.iterations"] == "300"
-
-
-def test_an_unknown_run_is_no_file(uri, tmp_path, monkeypatch):
-    with pytest.raises(FileNotFoundError, match=r"There is no run 0{32} in sqlite"):
-        load("0" * 32)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/nowhere.db")
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        load("0" * 32)
-    assert not (tmp_path / "nowhere.db").exists()
-    with pytest.raises(FileNotFoundError, match="holds no run"):
-        load("nowhere")
-
-
 def test_a_password_in_the_configuration_does_not_reach_the_store(uri, tmp_path):
     write(tmp_path / "outputs" / "run", params={"tracking.uri": "http://me:secret@127.0.0.1:1"})
     main(["outputs", "--store", uri])
     (run,) = runs(Store(uri)).values()
     assert run.data.params["tracking.uri"] == "http://me@127.0.0.1:1"
-
-
-def test_journals_are_found_in_order_once(tmp_path):
-    for name in ("b", "a", "a/nested"):
-        write(tmp_path / name, rows=1)
-    assert [path.relative_to(tmp_path).as_posix() for path in journals(tmp_path)] == ["a", "a/nested", "b"]

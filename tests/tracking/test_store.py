@@ -1,0 +1,242 @@
+"""What the journal holds gets into a real sqlite store: all of it, once, whenever it is brought."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from runner.runs import journal
+from runner.runs.journal import Journal
+from runner.tracking.errors import TrackingError
+from runner.tracking.state import State
+from runner.tracking.store import Store
+from tests.stores import (
+    dead_process,
+    dump,
+    left_running,
+    new_store,
+    push,
+    runs,
+    said,
+    stored,
+    supplement,
+    whole,
+    write,
+)
+
+# mlflow and what it needs warn about each other; that is not ours to fail for
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+ROWS = 120  # more than one batch of 1000
+
+
+@pytest.fixture
+def uri(tmp_path_factory, tmp_path):
+    """An empty store in the test's folder."""
+    return new_store(tmp_path_factory, tmp_path)
+
+
+def test_a_journal_comes_whole_into_a_store(uri, tmp_path):
+    directory = write(
+        tmp_path / "run",
+        params={f"key.{number}": number for number in range(130)} | {"long": "x" * 7000, "odd(key)": None},
+        tags={"sweep": "s1"},
+        dataset={"name": "xor", "digest": "abc", "source": "datasets.xor", "profile": {"rows": 4}},
+    )
+    (directory / "summary.json").write_text('{"status": "finished", "mlflow_run_id": null}')
+    store = Store(uri)
+    run_id = push(store, directory).run_id
+    run = store.client.get_run(run_id)
+    start, end = journal.first(directory), journal.last(directory)
+    assert stored(store, run_id) == said(directory)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "a run")
+    assert (run.info.start_time, run.info.end_time) == (start["time"], end["time"])
+    assert run.data.params["key.129"] == "129"
+    assert run.data.params["long"] == "x" * 6000
+    assert run.data.params["odd_key_"] == "None"
+    assert len(run.data.params) == 132
+    assert run.data.tags.items() >= {"sweep": "s1", "status": "finished", "runner.uid": start["uid"]}.items()
+    (entry,) = run.inputs.dataset_inputs
+    assert (entry.dataset.name, entry.dataset.digest, entry.dataset.profile) == ("xor", "abc", '{"rows": 4}')
+    assert json.loads((directory / "summary.json").read_text()) == {
+        "status": "finished",
+        "mlflow_run_id": run_id,
+    }
+    state = State.load(directory)
+    assert (state.run_id, state.done, state.offset) == (
+        run_id,
+        True,
+        (directory / journal.FILE).stat().st_size,
+    )
+
+
+def test_twice_is_once(uri, tmp_path):
+    directory = write(tmp_path / "run", rows=20, last=math.nan)
+    store = Store(uri)
+    run_id = push(store, directory).run_id
+    before = stored(store, run_id)
+    assert push(store, directory).run_id == run_id
+    State("sqlite:///elsewhere.db", "x", "1").save(directory)  # all of it once more
+    assert push(store, directory).run_id == run_id
+    (directory / "tracking.json").unlink()  # as in a copy of the directory
+    assert push(Store(uri), directory).run_id == run_id
+    assert stored(store, run_id) == before == said(directory)
+    assert len(runs(store)) == 1
+
+
+def test_another_store_gets_all_of_it(uri, tmp_path, tmp_path_factory):
+    directory = write(tmp_path / "run", rows=5)
+    other = new_store(tmp_path_factory, tmp_path / "other")
+    first = push(uri, directory).run_id
+    second = push(other, directory).run_id
+    assert first != second
+    assert stored(Store(other), second) == said(directory)
+
+
+def test_another_store_at_the_same_address_gets_all_of_it(uri, tmp_path, tmp_path_factory):
+    directory = write(tmp_path / "run", rows=5)
+    push(uri, directory)
+    os.replace(tmp_path / "mlflow.db", tmp_path / "old.db")
+    new_store(tmp_path_factory, tmp_path)
+    program = "import sys; from runner.command.sync import main; main([sys.argv[1], '--store', sys.argv[2]])"
+    command = [sys.executable, "-c", program, directory, uri]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    run_id = State.load(directory).run_id
+    reader = f"sqlite:///{shutil.copy(tmp_path / 'mlflow.db', tmp_path / 'copy.db')}"
+    assert stored(Store(reader), run_id) == said(directory)
+
+
+@pytest.mark.parametrize(
+    ("status", "mlflow"),
+    [
+        ("finished", "FINISHED"),
+        ("pruned", "FINISHED"),
+        ("diverged", "FAILED"),
+        ("error", "FAILED"),
+        ("killed", "KILLED"),
+        ("interrupted", "KILLED"),
+    ],
+)
+def test_every_status_has_its_word_in_mlflow(uri, tmp_path, status, mlflow):
+    store = Store(uri)
+    run = store.client.get_run(push(store, write(tmp_path / status, rows=1, status=status)).run_id)
+    assert (run.info.status, run.data.tags["status"]) == (mlflow, status)
+
+
+def test_what_is_not_finite_is_nan_in_the_store(uri, tmp_path):
+    directory = tmp_path / "run"
+    with Journal.create(directory, name="n", experiment="demo") as writer:
+        writer.row(0, {"train/cost": 1e300, "grad_norm": 2.0})
+        writer.row(1, {"train/cost": math.inf, "grad_norm": math.nan})
+        writer.row(2, {"train/cost": -math.inf, "grad_norm": math.inf})
+        writer.end("diverged", {"best/train/cost": 1e300, "diverged": 1, "last": math.inf})
+    store = Store(uri)
+    run_id = push(store, directory).run_id
+    points = stored(store, run_id)
+    assert [value for _, _, value in points["train/cost"]] == ["1e+300", "nan", "nan"]
+    assert [value for _, _, value in points["grad_norm"]] == ["2.0", "nan", "nan"]
+    assert [value for _, _, value in points["last"]] == ["nan"]
+    assert [value for _, _, value in points["diverged"]] == ["1.0"]
+
+
+def test_artifacts_are_stored_beside_the_database(uri, tmp_path):
+    directory = tmp_path / "run"
+    with Journal.create(directory, name="n", experiment="demo") as writer:
+        (directory / "plots").mkdir()
+        for name in ("weights.npz", "plots/a.png", "plots/b.png"):
+            (directory / name).write_text(name)
+        (tmp_path / "secret").write_text("not of this run")
+        writer.artifact("weights.npz")
+        writer.artifact("plots", "figures")
+        writer.artifact("gone.txt")
+        writer.artifact("../secret")
+        writer.end("finished")
+    state = push(uri, directory, closing=False)
+    assert state.notes == ["no artifact gone.txt", "no artifact ../secret"]
+    artifacts = tmp_path / "mlartifacts" / state.run_id / "artifacts"
+    found = sorted(str(path.relative_to(artifacts)) for path in artifacts.rglob("*") if path.is_file())
+    assert found == ["figures/a.png", "figures/b.png", "weights.npz"]
+
+
+def test_a_resumed_run_goes_on_in_its_mlflow_run(uri, tmp_path):
+    directory = write(tmp_path / "run", rows=5, status="interrupted")
+    store = Store(uri)
+    run_id = push(store, directory).run_id
+    with Journal.reopen(directory) as writer:
+        writer.row(6, {"train/cost": 0.1})
+        assert push(store, directory).run_id == run_id
+        assert store.client.get_run(run_id).info.status == "RUNNING"
+        writer.end("finished")
+    assert push(store, directory).run_id == run_id
+    assert store.client.get_run(run_id).info.status == "FINISHED"
+    assert stored(store, run_id) == said(directory)
+
+
+def test_what_was_deleted_in_the_store_stays_deleted(uri, tmp_path):
+    directory = write(tmp_path / "run", rows=1)
+    run_id = push(uri, directory).run_id
+    Store(uri).client.delete_run(run_id)
+    assert push(uri, directory).deleted
+    assert runs(Store(uri)) == {}
+    store = Store(uri)
+    store.client.delete_experiment(store.experiment("demo"))
+    with pytest.raises(TrackingError, match="mlflow experiments restore"):
+        push(uri, directory)
+
+
+@pytest.mark.parametrize("by_tables", [True, False])
+@pytest.mark.parametrize("status", ["finished", "diverged"])
+def test_what_is_made_of_a_run_after_its_end_arrives_in_the_same_run(uri, tmp_path, status, by_tables):
+    store = Store(uri)
+    if not by_tables:
+        store.tables = None
+    directory, once = write(tmp_path / "late", status=status), write(tmp_path / "once", status=status)
+    push(store, directory)
+    run_id = State.load(directory).run_id
+    (ended,) = (run for run in runs(store).values() if run.info.run_id == run_id)
+    supplement(directory, "cost.png")
+    supplement(once, "cost.png")
+    for _ in range(2):  # twice is once
+        for path in (directory, once):
+            push(store, path)
+        assert State.load(directory).run_id == run_id
+        for path in (directory, once):
+            whole(store, path, {"finished": "FINISHED", "diverged": "FAILED"}[status])
+    run = store.client.get_run(run_id)
+    assert (run.info.end_time, run.data.tags["status"]) == (ended.info.end_time, status)
+    assert run.data.tags["mlflow.note.content"] == "the **result**"
+    before = dump(tmp_path / "mlflow.db")
+    State("sqlite:///elsewhere.db", "x", "1").save(directory)  # all of it once more
+    push(store, directory)
+    assert dump(tmp_path / "mlflow.db") == before
+
+
+@pytest.mark.parametrize("by_tables", [True, False])
+def test_runs_of_dead_processes_are_ended_and_no_others(uri, tmp_path, by_tables):
+    killed, gone, elsewhere, pid = (
+        left_running(uri, tmp_path / "killed"),
+        left_running(uri, tmp_path / "gone", pid=dead_process()),
+        left_running(uri, tmp_path / "elsewhere", host="another-machine", pid=dead_process()),
+        left_running(uri, tmp_path / "moved"),  # the process of its id is alive: this one
+    )
+    for name in ("gone", "elsewhere", "moved"):
+        shutil.rmtree(tmp_path / name)
+    store = Store(uri)
+    if not by_tables:
+        store.tables = None
+    with Journal.create(tmp_path / "live", name="n", experiment="demo") as writer:
+        writer.row(0, {"train/cost": 1.0})
+        live = push(store, tmp_path / "live", closing=False).run_id
+        writer.row(1, {"train/cost": 0.5})  # for its tracking process to bring
+        assert set(store.bury()) == {killed, gone}
+        status = {run.info.run_id: run.info.status for run in runs(store).values()}
+    assert status == {killed: "KILLED", gone: "KILLED", elsewhere: "RUNNING", pid: "RUNNING", live: "RUNNING"}
+    assert len(store.client.get_metric_history(live, "train/cost")) == 1
+    run = store.client.get_run(killed)
+    assert run.data.tags["status"] == store.client.get_run(gone).data.tags["status"] == "killed"
+    assert run.info.end_time == journal.last(tmp_path / "killed")["time"]
+    assert stored(store, killed) == said(tmp_path / "killed")  # what the store did not know has arrived
