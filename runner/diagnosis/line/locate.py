@@ -1,0 +1,292 @@
+"""Where a backward pass goes wrong: the first operation that takes right adjoints and gives none.
+
+    found = locate(tape, cost, {"W1": W1, "b1": b1}, {"W1": dW1, "b1": db1})
+
+The tape holds the cost and the gradients, in one piece of code or in two. Each value of the backward part is looked up
+among the true adjoints of all that the cost was made of. Where it goes wrong is proved by putting the right adjoint in
+place of what stands there, and computing all that follows again. NumPy only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from runner.diagnosis.line.adjoints import Adjoint, adjoints, ancestors
+from runner.diagnosis.line.match import Match, book_of, matched, values_of
+from runner.diagnosis.line.replay import replayed
+from runner.diagnosis.line.tape import Node, Tape
+from runner.nn.types import Array
+
+RIGHT = 1e-5  # a gradient may be so far off, as a share of its size and the right one's
+FACTORS = (1.0, -1.0)
+
+
+class ArrayVerdict(NamedTuple):
+    """Of one array of parameters: whether its gradient is right, ρ (1 where it is; NaN without slope), what is true."""
+
+    name: str
+    right: bool
+    rho: float
+    error: float
+    true: Array
+
+
+class Suspect(NamedTuple):
+    """A place in the backward pass, in the order in which to look: what its value `is` among the adjoints, if any."""
+
+    node: Node
+    takes: Match | None
+    gives: Match | None
+    why: str
+
+
+class Proof(NamedTuple):
+    """With `factor` times the adjoint of `target` in place of the value of `node`, every gradient is right."""
+
+    node: Node
+    target: Node
+    factor: float
+
+
+class Located(NamedTuple):
+    """The verdict on a backward pass: by array, the places to look at, the first first, and what was proved of one."""
+
+    ok: bool
+    arrays: tuple[ArrayVerdict, ...]
+    suspects: tuple[Suspect, ...]
+    proof: Proof | None
+    adjoints: Mapping[Node, Adjoint]
+    lost: str | None
+
+
+def locate(
+    tape: Tape, cost: Any, parameters: Mapping[str, Any], gradients: Mapping[str, Any], factor: float = 1.0
+) -> Located:
+    """Compare `gradients` with the slopes of `cost`, and find where in the tape they go wrong.
+
+    `cost` is a followed scalar or its node; `parameters` are watched arrays or their leaves; `gradients` are followed
+    arrays, their nodes, or plain values (then there is a verdict, and no place). They should be `factor` times the
+    slope: -1 where the program adds them, -lr where they are what it adds.
+    """
+    top = _node(tape, cost)
+    if top is None:
+        return Located(False, (), (), None, {}, lost(tape) or "the cost is not computed from the parameters by NumPy")
+    found = adjoints(top)
+    leaves = {name: _node(tape, each) for name, each in parameters.items()}
+    made = {name: _node(tape, each) for name, each in gradients.items()}
+    verdicts = []
+    for name, leaf in leaves.items():
+        if leaf is None or name not in gradients:
+            continue
+        true = factor * found[leaf].total if leaf in found else np.zeros(np.shape(leaf.value))
+        node = made.get(name)
+        verdicts.append(verdict(name, node.value if node is not None else gradients[name], true))
+    wrong = [each for each in verdicts if not each.right]
+    if not wrong:
+        return Located(True, tuple(verdicts), (), None, found, None)
+    nodes = {each.name: node for each in verdicts if (node := made.get(each.name)) is not None}
+    if any(each.name not in nodes for each in wrong):
+        why = lost(tape) or "the gradients are not computed by NumPy from what the cost is computed from"
+        return Located(False, tuple(verdicts), (), None, found, why)
+    search = Search(top, found, nodes, {each.name: each for each in verdicts})
+    suspects = search.suspects()
+    return Located(False, tuple(verdicts), tuple(suspects), search.proof(suspects), found, None)
+
+
+def lost(tape: Tape) -> str | None:
+    """Where values went where they cannot be followed, in words."""
+    for (file, line), what in tape.lost.items():
+        return f"{what} in line {line} of {file.rpartition('/')[2]} cannot be followed"
+    return None
+
+
+def verdict(name: str, given: Any, true: Array) -> ArrayVerdict:
+    """Whether `given` is the slope `true`."""
+    g = np.asarray(given, dtype=float)
+    if g.shape != true.shape:
+        same = g.size == true.size
+        g = g.reshape(true.shape) if same else np.full(true.shape, np.nan)
+    off, size = float(np.linalg.norm(g - true)), float(np.linalg.norm(g) + np.linalg.norm(true))
+    error = off / size if size > 0 else 0.0
+    square = float((g * g).sum())
+    rho = float((g * true).sum()) / square if square > 0 else float("nan") if not true.any() else 0.0
+    tiny = size <= 1e-12
+    return ArrayVerdict(name, bool(error <= RIGHT or tiny), 1.0 if error <= 1e-9 and square > 0 else rho, error, true)
+
+
+class Search:
+    """The search of one backward pass: what each of its values is, and what depends on it."""
+
+    def __init__(
+        self,
+        cost: Node,
+        found: Mapping[Node, Adjoint],
+        gradients: Mapping[str, Node],
+        verdicts: Mapping[str, ArrayVerdict],
+    ):
+        self.verdicts, self.gradients, self.adjoints = verdicts, gradients, found
+        forward = set(ancestors(cost))
+        of: dict[Node, None] = {}
+        for node in gradients.values():
+            of |= dict.fromkeys(ancestors(node))
+        self.nodes = sorted((node for node in of if node not in forward and node.inputs), key=lambda each: each.index)
+        self.inside = set(self.nodes)
+        values, book = values_of([node for node in forward if np.size(node.value) > 1]), book_of(found)
+        self.is_value: dict[Node, Node] = {}
+        self.match: dict[Node, Match] = {}
+        for node in self.nodes:
+            value = np.asarray(node.value)
+            if value.dtype.kind != "f":
+                continue
+            known = values.find(value, exactly=True) if value.size > 1 else []
+            if known:
+                self.is_value[node] = known[0][0].target
+                continue
+            match = matched(book, value)
+            if match is not None:
+                self.match[node] = match
+        self._reach()
+
+    def _reach(self) -> None:
+        """For each value: the gradients that depend on it, and whether a right adjoint is made later."""
+        self.children: dict[Node, list[Node]] = {node: [] for node in self.nodes}
+        for node in self.nodes:
+            for parent in node.parents():
+                if parent in self.inside:
+                    self.children[parent].append(node)
+        self.of: dict[Node, set[str]] = {node: set() for node in self.nodes}
+        for name, node in self.gradients.items():
+            if node in self.of:
+                self.of[node].add(name)
+        self.later: dict[Node, bool] = {}
+        for node in reversed(self.nodes):
+            for child in self.children[node]:
+                self.of[node] |= self.of[child]
+            self.later[node] = any(self.whole(child) or self.later[child] for child in self.children[node])
+
+    def whole(self, node: Node) -> bool:
+        match = self.match.get(node)
+        return match is not None and match.what != "part"
+
+    def right(self, node: Node) -> bool:
+        """A right gradient depends on it."""
+        return any(self.verdicts[name].right for name in self.of[node])
+
+    def suspects(self) -> list[Suspect]:
+        """The places to look at, the likeliest first: one a line."""
+        wrong = {name for name, each in self.verdicts.items() if not each.right}
+        scored = []
+        for node in self.nodes:
+            if not node.line or node in self.is_value or not self.of[node] & wrong:
+                continue
+            takes = self._takes(node)
+            gives = self.match.get(node)
+            score, why = self._score(node, takes, gives, wrong)
+            scored.append((score, node.index, Suspect(node, takes, gives, why)))
+        scored.sort(key=lambda each: each[:2])
+        first: dict[tuple[str, int], Suspect] = {}
+        for _, _, suspect in scored:
+            first.setdefault(suspect.node.place, suspect)
+        return list(first.values())
+
+    def _takes(self, node: Node) -> Match | None:
+        """The right adjoint that an operation takes, if it does."""
+        found = [self.match[parent] for parent in node.parents() if self.whole_in(parent)]
+        return found[0] if found else None
+
+    def whole_in(self, node: Node) -> bool:
+        return node in self.inside and self.whole(node)
+
+    def _score(self, node: Node, takes: Match | None, gives: Match | None, wrong: set[str]) -> tuple[float, str]:
+        """How likely it goes wrong here: 0 the most."""
+        vindicated = self.right(node)
+        if gives is None or gives.what == "part":
+            if self.later[node]:
+                return 5.0, "on the way"
+            if any(self._tainted(parent) for parent in node.parents()):
+                return 4.0 + vindicated, "after"
+            summed = gives is not None and gives.target.op == "leaf"  # a gradient that is being summed up
+            likely = 2.5 if summed else 0.0 if takes is not None or gives is not None else 1.0
+            return likely + 2 * vindicated, "no adjoint"
+        if vindicated:
+            return 6.0, "right"
+        factors = [self._off(name) for name in self.of[node] & wrong]
+        before = takes.factor if takes is not None else 1.0
+        change = gives.factor / before
+        if all(factor is not None for factor in factors) and factors:
+            if any(abs(change / factor - 1) <= 1e-6 for factor in factors if factor):
+                return 0.5, "factor"
+            if abs(change - 1) > 1e-6:
+                return 1.5, "factor"
+            return (2.5, "factor not taken back") if node in self.gradients.values() else (3.0, "factor")
+        return 4.5, "right up to here"
+
+    def _tainted(self, node: Node) -> bool:
+        return (
+            node in self.inside
+            and node not in self.is_value
+            and not self.whole(node)
+            and not self.later[node]
+            and self._mixed(node)
+        )
+
+    def _mixed(self, node: Node) -> bool:
+        """Whether an adjoint went into a value."""
+        return any(self.whole_in(parent) or self._tainted(parent) for parent in node.parents())
+
+    def _off(self, name: str) -> float | None:
+        """The factor by which a wrong gradient is off, where it is off by one."""
+        match = self.match.get(self.gradients[name])
+        node = self.gradients[name]
+        true = self.verdicts[name].true
+        if match is None or not true.any():
+            return None
+        g = np.asarray(node.value, dtype=float).reshape(true.shape)
+        c = float((g * true).sum() / (true * true).sum())
+        return c if np.linalg.norm(g - c * true) <= 1e-6 * np.linalg.norm(g) else None
+
+    def proof(self, suspects: Sequence[Suspect]) -> Proof | None:
+        """The first place where a right adjoint makes every gradient right."""
+        wanted = {self.gradients[name]: each.true for name, each in self.verdicts.items() if name in self.gradients}
+        tried = 0
+        for suspect in suspects[:4]:
+            node = suspect.node
+            factors = dict.fromkeys(
+                [
+                    *([suspect.takes.factor] if suspect.takes else []),
+                    *FACTORS,
+                    *([suspect.gives.factor] if suspect.gives else []),
+                ]
+            )
+            for target, adjoint in self.adjoints.items():
+                placed = _placed(adjoint.total, np.shape(node.value))
+                if placed is None:
+                    continue
+                for factor in factors:
+                    tried += 1
+                    if tried > 400:
+                        return None
+                    values = replayed(self.nodes, {node: factor * placed}, wanted)
+                    if values is not None and all(_same(values[each], true) for each, true in wanted.items()):
+                        return Proof(node, target, factor)
+        return None
+
+
+def _placed(total: Array, shape: tuple[int, ...]) -> Array | None:
+    if total.shape == shape:
+        return total
+    if total.ndim == 2 and total.T.shape == shape:
+        return total.T
+    return total.reshape(shape) if total.size == int(np.prod(shape)) else None
+
+
+def _same(given: Any, true: Array) -> bool:
+    g = np.asarray(given, dtype=float)
+    return g.size == true.size and bool(
+        np.linalg.norm(g.reshape(true.shape) - true) <= RIGHT * (np.linalg.norm(g) + np.linalg.norm(true)) + 1e-300
+    )
+
+
+def _node(tape: Tape, what: Any) -> Node | None:
+    return what if isinstance(what, Node) else tape.node_of(what)
