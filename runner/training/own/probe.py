@@ -12,8 +12,9 @@ import numpy as np
 from runner.nn.architectures import Own
 from runner.nn.faults import Fault
 from runner.nn.types import Array
-from runner.training.own.load import digest, load, still
+from runner.training.own.load import load, still
 from runner.training.own.network import NetworkProblem, OwnNetwork
+from runner.training.own.source import digest
 from runner.training.own.stack import given, own_keys, score
 from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, OwnSource, Recipe
