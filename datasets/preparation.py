@@ -1,14 +1,23 @@
 """What happens to every dataset before training: it is checked, split and scaled, in this order."""
 
 from dataclasses import replace
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.types import Array, DataError, Dataset, Fraction, Positive, Rows, Scaling, Seed
-
-Scalings = Literal["none", "standardise", "unit", "divide"]
+from datasets.types import (
+    Array,
+    DataError,
+    Dataset,
+    Fraction,
+    Moments,
+    Positive,
+    Rows,
+    Scaling,
+    Scalings,
+    Seed,
+    moments_of,
+)
 
 
 def prepare(
@@ -170,55 +179,6 @@ def _fit(X: Array, scaling: Scalings, divisor: float | None) -> Scaling | None:
     if scaling == "none":
         return None
     return scaling_of(Moments.none(X.shape[1]) if scaling == "divide" else moments_of(X), scaling, divisor)
-
-
-class Moments(NamedTuple):
-    """Of `n` rows, by column (d,): `low`, `high`, `mean`, and the sum `M2` of squared distances from the mean."""
-
-    n: int
-    low: Array
-    high: Array
-    mean: Array
-    M2: Array
-
-    @classmethod
-    def none(cls, d: int) -> "Moments":
-        return cls(0, np.full(d, np.inf), np.full(d, -np.inf), np.zeros(d), np.zeros(d))
-
-    def add(self, X: Array) -> "Moments":
-        """Those of more rows `X` (m, d): n1 rows with mean m1 and n2 with m2 have together
-
-            mean = m1 + (m2 - m1) n2 / n,   M2 = M2_1 + M2_2 + (m2 - m1)² n1 n2 / n
-
-        Source: Chan, Golub & LeVeque, Updating formulae (1979).
-        """
-        if len(X) == 0:
-            return self
-        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # who uses them looks at what comes out
-            n, mean = self.n + len(X), X.mean(axis=0)
-            apart, M2 = mean - self.mean, ((X - mean) ** 2).sum(axis=0)
-            return Moments(
-                n,
-                np.minimum(self.low, X.min(axis=0)),
-                np.maximum(self.high, X.max(axis=0)),
-                self.mean + apart * (len(X) / n),
-                self.M2 + M2 + apart**2 * (self.n * len(X) / n),
-            )
-
-    @property
-    def deviation(self) -> Array:
-        return np.sqrt(self.M2 / max(self.n, 1))
-
-    @property
-    def size(self) -> Array:
-        """The root of the mean square."""
-        return np.sqrt(self.mean**2 + self.deviation**2)
-
-
-def moments_of(X: Array) -> Moments:
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        mean = X.mean(axis=0)
-        return Moments(len(X), X.min(axis=0), X.max(axis=0), mean, ((X - mean) ** 2).sum(axis=0))
 
 
 def scaling_of(moments: Moments, scaling: Scalings, divisor: float | None) -> Scaling:

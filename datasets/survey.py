@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from datasets.files.tables import listed
-from datasets.preparation import Moments, moments_of
-from datasets.types import Array, Dataset
+from datasets.types import Array, Dataset, Moments, moments_of
 
 FAR = 100.0  # a column, or a target, of a size above this or below 1 / this is far from 1
 MOST = 8  # classes that are named

@@ -1,16 +1,14 @@
 """What every dataset is: rows to train on, perhaps rows to test and to choose on, and what labels mean."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Protocol
 
 import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from datasets.files.stream import Stream
 
 Array = NDArray[np.float64]
 
@@ -21,6 +19,7 @@ Positive = Annotated[float, Gt(0), Lt(inf)]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 # RandomState takes 32 bits, and a test draw adds 1000.
 Seed = Annotated[int, Ge(0), Lt(2**32 - 1000)]
+Scalings = Literal["none", "standardise", "unit", "divide"]
 
 
 class DataError(ValueError):
@@ -49,6 +48,99 @@ class Scaling(NamedTuple):
         return (X - self.shift) / self.scale
 
 
+class Moments(NamedTuple):
+    """Of `n` rows, by column (d,): `low`, `high`, `mean`, and the sum `M2` of squared distances from the mean."""
+
+    n: int
+    low: Array
+    high: Array
+    mean: Array
+    M2: Array
+
+    @classmethod
+    def none(cls, d: int) -> "Moments":
+        return cls(0, np.full(d, np.inf), np.full(d, -np.inf), np.zeros(d), np.zeros(d))
+
+    def add(self, X: Array) -> "Moments":
+        """Those of more rows `X` (m, d): n1 rows with mean m1 and n2 with m2 have together
+
+            mean = m1 + (m2 - m1) n2 / n,   M2 = M2_1 + M2_2 + (m2 - m1)² n1 n2 / n
+
+        Source: Chan, Golub & LeVeque, Updating formulae (1979).
+        """
+        if len(X) == 0:
+            return self
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # who uses them looks at what comes out
+            n, mean = self.n + len(X), X.mean(axis=0)
+            apart, M2 = mean - self.mean, ((X - mean) ** 2).sum(axis=0)
+            return Moments(
+                n,
+                np.minimum(self.low, X.min(axis=0)),
+                np.maximum(self.high, X.max(axis=0)),
+                self.mean + apart * (len(X) / n),
+                self.M2 + M2 + apart**2 * (self.n * len(X) / n),
+            )
+
+    @property
+    def deviation(self) -> Array:
+        return np.sqrt(self.M2 / max(self.n, 1))
+
+    @property
+    def size(self) -> Array:
+        """The root of the mean square."""
+        return np.sqrt(self.mean**2 + self.deviation**2)
+
+
+def moments_of(X: Array) -> Moments:
+    """Those of rows `X` (n, d)."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean = X.mean(axis=0)
+        return Moments(len(X), X.min(axis=0), X.max(axis=0), mean, ((X - mean) ** 2).sum(axis=0))
+
+
+class Targets(NamedTuple):
+    """Of the training rows: how many are of each class (k,), or for a regression none; of y the moments."""
+
+    counts: NDArray[np.int64]
+    y: Moments
+
+
+class RowStream(Protocol):
+    """Rows to train on that stay where they are, in spans: what a Dataset, and training, ask of them."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over every row."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """The rows of each span (spans,)."""
+
+    @property
+    def span(self) -> int:
+        """The most rows of a span."""
+
+    @property
+    def width(self) -> int:
+        """The values of a row."""
+
+    @property
+    def targets(self) -> Targets:
+        """What the labels are, over all rows."""
+
+    @property
+    def sizes(self) -> Array | None:
+        """The root of the mean square of each column (width,), where X is not scaled."""
+
+    def read(self, spans: Sequence[int]) -> Iterator[Rows]:
+        """The rows of these spans, one span after the other."""
+
+    def prepared(
+        self, dataset: "Dataset", scaling: Scalings, divisor: float | None, split: tuple[float, float, int]
+    ) -> "Dataset":
+        """`datasets.preparation.prepare` of a data set with these rows; `split` is (test, validation, seed)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A problem: its rows, and what its numbers mean.
@@ -69,7 +161,7 @@ class Dataset:
     image_shape: tuple[int, int, int] | None = None
     source: str = "made"
     scaling: Scaling | None = None
-    stream: "Stream | None" = None
+    stream: RowStream | None = None
 
     @property
     def n_features(self) -> int:
@@ -80,6 +172,17 @@ class Dataset:
         """The rows that there are, by the name of their part."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: rows for name, rows in parts.items() if rows is not None}
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the rows to train on are in `train`."""
+        return self.stream is None
+
+    def first(self, n: int) -> Array:
+        """The inputs of the first few rows to train on (n at most, d)."""
+        if self.stream is None:
+            return self.train.X[:n]
+        return next(rows.X for rows in self.stream.read(range(len(self.stream.counts))) if len(rows.X))[:n]
 
     def digest(self) -> str:
         """SHA-256 over every array that training may see: same data, same digest, whatever its source."""

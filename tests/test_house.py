@@ -74,6 +74,18 @@ def test_a_package_imports_only_to_its_left(path: Path) -> None:
         assert there == here or layer(there) < layer(here), f"{name(path)} ({here}) imports {module}"
 
 
+def test_no_module_imports_itself_in_a_circle() -> None:
+    """Over modules, not packages, and over all imports, those inside of functions too."""
+    sources = {module_of(path): path for path in SOURCES}
+    arrows = {
+        module: {found if found in sources else found.rpartition(".")[0] for found in ours(path)} & sources.keys()
+        for module, path in sources.items()
+    }
+    while ends := {module for module, to in arrows.items() if not to or module not in set().union(*arrows.values())}:
+        arrows = {module: to - ends for module, to in arrows.items() if module not in ends}
+    assert not arrows, f"these import each other: {sorted(arrows)}"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_tracking_takes_the_journal_and_the_files_and_no_numpy(path: Path) -> None:
     """The tracking process runs without NumPy and without what trains."""

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from datasets.files.h5file import dataset_at, opened, slice_of
 from datasets.files.tables import MOST_CLASSES, Classes, Labels, Task, as_inputs, as_labels, encode, encode_as
-from datasets.preparation import Moments, Scalings, refuse_unusable, scaling_of
-from datasets.types import Array, DataError, Dataset, Rows, Scaling
+from datasets.preparation import refuse_unusable, scaling_of
+from datasets.types import Array, DataError, Dataset, Moments, Rows, Scaling, Scalings, Targets
 
 SPAN_BYTES = 2_000_000  # as float64
 MOST_SPAN_BYTES = 64_000_000
@@ -37,13 +37,6 @@ class Split(NamedTuple):
 
 
 NOTHING_HELD_OUT = Split()
-
-
-class Targets(NamedTuple):
-    """Of the training rows: how many are of each class (k,), or for a regression none; of y the moments."""
-
-    counts: NDArray[np.int64]
-    y: Moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,10 +253,6 @@ def _fits(stream: Stream, rows: int, who: str) -> None:
             f"{who} {rows} rows, and with dataset.stream=true these stay in memory; expected at most {most} "
             f"({MOST_HELD_OUT_BYTES / 1e6:.0f} MB, a fraction of {floor(1e4 * most / stream.n) / 1e4:g} of the file)."
         )
-
-
-def _joined(kept: list[Rows]) -> Rows | None:
-    return Rows(np.concatenate([X for X, _ in kept]), np.concatenate([y for _, y in kept])) if kept else None
 
 
 def _classes(dataset: h5py.Dataset, n: int, step: int, task: Task, where: str) -> Classes | None:

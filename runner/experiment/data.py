@@ -12,8 +12,8 @@ import numpy as np
 
 import datasets
 from datasets import DataError, Dataset
-from datasets.files.stream import Stream
 from datasets.preparation import prepare
+from datasets.types import RowStream
 from runner.experiment.schema import options, show, suggest, validate
 from runner.nn import scores
 from runner.training.recipe import Data
@@ -79,7 +79,7 @@ def targets_of(dataset: Dataset, output: str, labels: np.ndarray) -> np.ndarray 
 class Streamed:
     """A stream's rows as training sees them (a `recipe.Source`). `targets` (classes, outputs) as above."""
 
-    stream: Stream
+    stream: RowStream
     targets: np.ndarray | None
     dtype: str
 

@@ -94,7 +94,7 @@ def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
         return None, " ".join(error.problems)
     if experiment.data_digest != said(run)["dataset"]["sha256"]:
         return None, f"the data of dataset={experiment.dataset.name} has changed since."
-    if experiment.dataset.stream is not None:
+    if not experiment.dataset.in_memory:
         return None, "its rows are streamed (dataset.stream=true)."
     return experiment.dataset, ""
 

@@ -100,11 +100,7 @@ def _is_there(directory: Path, register: str | None) -> bool:
 
 def example(dataset: Dataset) -> np.ndarray:
     """A row or two to train on, in the units of the data, to six digits."""
-    if dataset.stream is None:
-        X = dataset.train.X
-    else:
-        X = next(rows.X for rows in dataset.stream.read(range(len(dataset.stream.counts))) if len(rows.X))
-    X = X[: 2 if X.shape[1] <= FEW else 1]
+    X = dataset.first(2 if dataset.n_features <= FEW else 1)
     if dataset.scaling is not None:
         X = X * dataset.scaling.scale + dataset.scaling.shift
     return np.array([[float(f"{value:.6g}") for value in row] for row in X.tolist()])

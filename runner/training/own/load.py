@@ -19,7 +19,6 @@ from runner.nn.architectures import Own
 from runner.training.own.network import Functions, NetworkError, NetworkProblem, OwnNetwork, told
 from runner.training.own.source import executed, has_no, sources
 
-GIVEN = ("inputs", "hidden", "outputs", "widths", "seed")  # what a constructor gets by name, where it asks for it
 PROTOCOL = {"parameters": "parameters", "cost": "cost(X, Y)", "gradients": "gradients(X, Y)"}
 
 
