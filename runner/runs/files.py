@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import math
 import os
 import re
+import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,30 @@ def replace_file(path: Path, text: str) -> None:
 def relative(path: Path) -> str:
     """``path`` as people are told it: from the working directory if it is inside of it."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def alive(pid: int | str) -> bool:
+    """Whether a process of this machine has the id; a stranger may have got it since."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def opened(path: Path, flags: int) -> int:
+    """Open; when too many files are open (a stack of a thousand members) raise the soft limit once."""
+    try:
+        return os.open(path, flags, 0o666)
+    except OSError as error:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+        if error.errno != errno.EMFILE or soft >= wanted:
+            raise
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return os.open(path, flags, 0o666)
 
 
 @contextlib.contextmanager

@@ -26,11 +26,9 @@ stand (``values`` of a row, ``metrics`` of an end) they are read as floats again
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import json
 import os
-import resource
 import socket
 import time
 import uuid
@@ -39,7 +37,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from runner.runs.files import spelled
+from runner.runs.files import alive, opened, spelled
 
 FILE = "journal.jsonl"
 STATUSES = ("finished", "diverged", "error", "killed", "interrupted", "pruned")
@@ -91,7 +89,7 @@ class Journal:
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            file = _open(directory / FILE, flags)
+            file = opened(directory / FILE, flags)
         except FileExistsError:
             raise JournalError(f"{directory / FILE} exists: resume it or choose another directory") from None
         except OSError as error:
@@ -140,7 +138,7 @@ class Journal:
         """The journal in ``directory``, locked, a torn last line cut off; and whether its run has ended."""
         directory = Path(directory).absolute()
         try:
-            file = _open(directory / FILE, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            file = opened(directory / FILE, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
         except OSError as error:
             raise _cannot("open", directory / FILE, error) from error
         try:
@@ -316,7 +314,7 @@ def writing(directory: str | os.PathLike[str]) -> bool:
     """
     path = Path(directory) / FILE
     try:
-        file = _open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = opened(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise _cannot("open", path, error) from error
     try:
@@ -342,30 +340,6 @@ def status(directory: str | os.PathLike[str]) -> str:
 
 def _process() -> Record:
     return {"pid": os.getpid(), "host": socket.gethostname()}
-
-
-def alive(pid: int | str) -> bool:
-    """Whether a process of this machine has the id; a stranger may have got it since."""
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, ValueError, OverflowError):
-        return False
-    except PermissionError:
-        pass
-    return True
-
-
-def _open(path: Path, flags: int) -> int:
-    """Open; when too many files are open (a stack of a thousand members) raise the soft limit once."""
-    try:
-        return os.open(path, flags, 0o666)
-    except OSError as error:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-        if error.errno != errno.EMFILE or soft >= wanted:
-            raise
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return os.open(path, flags, 0o666)
 
 
 def _lock(file: int, directory: Path) -> None:

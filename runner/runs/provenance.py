@@ -13,9 +13,9 @@ from typing import Any
 
 from runner.experiment.experiment import Experiment
 from runner.experiment.identity import code_digest
-from runner.runs.files import (
-    hide,
-)
+from runner.runs.files import hide
+from runner.training.kinds import kind_of
+from runner.training.machine import Machine, said
 
 PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pydantic")
 
@@ -50,8 +50,8 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def run_tags(experiment: Experiment) -> dict[str, str]:
-    """What a run is searched by: the code, the data, the fault, and the tags of the configuration."""
+def run_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
+    """What a run is searched by: the code, the data, the machine, the fault, and the tags of the configuration."""
     commit, dirty, _ = git()
     tags = {
         "data.sha256": experiment.data_digest,
@@ -60,13 +60,19 @@ def run_tags(experiment: Experiment) -> dict[str, str]:
         "fault": experiment.config["fault"]["name"],
         "seed": str(experiment.recipe.seed),
         **{f"version.{name}": number for name, number in versions().items()},
+        **machine_tags(experiment, where),
         **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
     }
-    if experiment.recipe.own is not None:
-        tags["network.sha256"] = experiment.recipe.own.digest
+    if digest := kind_of(experiment.recipe).digest:
+        tags["network.sha256"] = digest
     if commit:
         tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
     return tags
+
+
+def machine_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
+    """The machine that trains, in a run's tags."""
+    return {f"machine.{name}": str(word) for name, word in said(experiment.recipe, where).items()}
 
 
 @lru_cache(maxsize=1)

@@ -7,8 +7,6 @@ summary.json    how it ended, in one look
 git.diff        what the sources differ in from the commit that the run names
 """
 
-import json
-import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,25 +15,17 @@ from typing import Any
 import numpy as np
 
 from runner.experiment.experiment import Experiment
-from runner.nn.types import Array, layers_of
-from runner.runs.files import (
-    CHECKPOINT,
-    CONFIG,
-    SUMMARY,
-    WEIGHTS,
-    write_config,
-    write_summary,
-)
+from runner.nn.types import Array
+from runner.runs.checkpoint import save_checkpoint
+from runner.runs.files import CONFIG, SUMMARY, WEIGHTS, write_config, write_summary
 from runner.runs.journal import Journal, first, read
-from runner.runs.provenance import command_of, flat, git, public_config, run_tags, versions
+from runner.runs.provenance import command_of, flat, git, machine_tags, public_config, run_tags
 from runner.runs.result import Result
-from runner.runs.summary import described, network_of, profile
-from runner.training import shrink, threads
+from runner.runs.summary import profile, summary
 from runner.training.kinds import kind_of
+from runner.training.machine import Machine, machine
 from runner.training.nonfinite import NonFinite
-from runner.training.own.network import arrays_of
 from runner.training.train import Checkpoint, Status
-from runner.training.trainable import Snapshot
 
 
 class Record:
@@ -46,6 +36,7 @@ class Record:
         self.result = Result(experiment, journal.directory, name)
         self.began = time.perf_counter()
         self.command = command_of(experiment)
+        self.machine = machine()
 
     @classmethod
     def create(cls, experiment: Experiment, directory: Path, name: str, tags: Mapping[str, str]) -> "Record":
@@ -56,7 +47,7 @@ class Record:
             name=name,
             experiment=experiment.tracking.experiment,
             params=flat(public_config(experiment)),
-            tags={**tags, **run_tags(experiment)},
+            tags={**tags, **run_tags(experiment, machine())},
             dataset={
                 "name": dataset.name,
                 "digest": experiment.data_digest[:32],
@@ -74,11 +65,18 @@ class Record:
         """Go on with the run in `directory`. Raises JournalError where there is none, or where it is being written."""
         start = first(directory)
         rows = [record for record, _ in read(directory) if record["kind"] == "row"]
-        record = cls(experiment, Journal.reopen(directory, {"resumed": "true"}), start["name"])
+        again = {"resumed": "true", **machine_tags(experiment, machine())}
+        record = cls(experiment, Journal.reopen(directory, again), start["name"])
         record.command = start["command"]
         for row in rows:
             record.result.remember(row["step"], row["values"])
         return record
+
+    def trained_on(self, where: Machine) -> None:
+        """Another process trains it: its machine is the one to be named, where it is not this one."""
+        if where != self.machine:
+            self.machine = where
+            self.journal.tags(machine_tags(self.experiment, where))
 
     def row(self, step: int, values: Mapping[str, float]) -> None:
         """One row of the trace; a value that is not defined at this row (NaN ratio of zero weights) is left out."""
@@ -95,28 +93,9 @@ class Record:
         self.journal.last_step = max(self.journal.last_step, self.result.step)
 
     def checkpoint(self, checkpoint: Checkpoint, position: int) -> None:
-        """The whole state of the member at `position`, in one file, replaced in one go.
-
-        A network that updates itself holds a state that nobody else can write: it is resumed from its start.
-        """
-        own = self.experiment.recipe.own
-        if own is not None and own.options.update == "own":
-            return
-        state = checkpoint.state
-        nonfinite = checkpoint.nonfinite.get(int(state.members[position]))
-        arrays: dict[str, Any] = {"step": state.step, "theta": state.theta[position]}
-        for name, part in zip(state.memory._fields, state.memory, strict=True):
-            arrays[f"memory_{name}"] = part[position] if isinstance(part, np.ndarray) else part
-        if state.seen is not None:
-            arrays["seen"] = state.seen[position]
-        arrays |= {"best": checkpoint.best[position], "best_step": checkpoint.best_step[position]}
-        arrays["nonfinite"] = json.dumps(nonfinite._asdict() if nonfinite else None)
-        fresh = self.directory / f".{CHECKPOINT}"
-        with fresh.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self.directory / CHECKPOINT)
+        """The whole state of the member at `position`, where it can be written."""
+        if not kind_of(self.experiment.recipe).updates_itself:
+            save_checkpoint(self.directory, checkpoint, position)
 
     def end(
         self,
@@ -137,60 +116,23 @@ class Record:
         if "sweep" not in first(self.directory)["tags"] and (diff := git()[2]):
             (self.directory / "git.diff").write_text(diff)
             self.journal.artifact("git.diff")
-        write_summary(self.directory, self.summary(), anew=True)
+        write_summary(self.directory, summary(result, self.command, self.machine), anew=True)
         self.journal.artifact(SUMMARY)
-        metrics = {f"best/{key}": value for key, value in result.best.items()}
-        metrics["diverged"] = float(status == "diverged")
-        tags = {"target": "reached" if result.target_reached else "missed"} if status == "finished" else {}
-        if nonfinite:
-            metrics["first_nonfinite_step"] = float(nonfinite.step)
-            tags["first_nonfinite"] = f"{nonfinite.array} of layer {nonfinite.layer} at step {nonfinite.step}"
-        if error:
-            tags["error"] = error[-4000:]
-        self.journal.end(status, metrics, tags)
+        self.journal.end(status, *_of_the_end(result))
         self.journal.close()
 
-    def summary(self) -> dict[str, Any]:
-        """What `summary.json` holds."""
-        experiment, result = self.experiment, self.result
-        return {
-            "status": result.status,
-            "name": self.name,
-            "command": self.command,
-            "steps": result.step,
-            "target": {**experiment.target._asdict(), "reached": result.target_reached},
-            "constant_predictor_cost": experiment.constant_cost,
-            "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
-            "metrics": {"last": result.last, "best": result.best},
-            "findings": result.findings,
-            "error": result.error,
-            "timings": {
-                "training_seconds": round(result.seconds, 6),
-                "blas_threads": threads.count(experiment.recipe),
-                "shrunk_to": shrink.coordinates(experiment.recipe) - 1 if shrink.applies(experiment.recipe) else None,
-            },
-            "seed": experiment.recipe.seed,
-            "dataset": described(experiment),
-            "network": network_of(experiment),
-            "versions": versions(),
-            "mlflow_run_id": None,
-        }
 
-
-def saved_checkpoint(directory: Path, experiment: Experiment) -> Checkpoint | None:
-    """The state that `Record.checkpoint` left in a run's directory; None where there is none."""
-    path = directory / CHECKPOINT
-    if not path.exists():
-        return None
-    memory = kind_of(experiment.recipe).start([experiment.recipe]).snapshot().memory
-    with np.load(path, allow_pickle=False) as arrays:
-        parts = [arrays[f"memory_{name}"] for name in memory._fields]
-        saved = type(memory)(*(part[None] if part.ndim else part.item() for part in parts))
-        seen = arrays["seen"][None] if "seen" in arrays else None
-        state = Snapshot(int(arrays["step"]), np.arange(1), arrays["theta"][None], saved, seen)
-        nonfinite = json.loads(str(arrays["nonfinite"]))
-        found = {0: NonFinite(**nonfinite)} if nonfinite else {}
-        return Checkpoint(state, arrays["best"][None], arrays["best_step"][None], found)
+def _of_the_end(result: Result) -> tuple[dict[str, float], dict[str, str]]:
+    """The metrics and the tags that a run has beside its rows."""
+    metrics = {f"best/{key}": value for key, value in result.best.items()}
+    metrics["diverged"] = float(result.status == "diverged")
+    tags = {"target": "reached" if result.target_reached else "missed"} if result.status == "finished" else {}
+    if result.nonfinite:
+        metrics["first_nonfinite_step"] = float(result.nonfinite.step)
+        tags["first_nonfinite"] = result.nonfinite.place
+    if result.error:
+        tags["error"] = result.error[-4000:]
+    return metrics, tags
 
 
 def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
@@ -198,12 +140,7 @@ def save_weights(path: Path, theta: Array, experiment: Experiment) -> None:
 
     Those of a user's network are by its own names, in its own shapes.
     """
-    arrays: dict[str, Any] = {}
-    if experiment.recipe.own is not None:
-        arrays = arrays_of(theta, experiment.recipe.own.layout)
-    else:
-        for number, layer in enumerate(layers_of(theta[None], experiment.recipe.widths), 1):
-            arrays[f"W{number}"], arrays[f"b{number}"] = layer.W[0], layer.b[0, 0]
+    arrays: dict[str, Any] = dict(kind_of(experiment.recipe).arrays(theta))
     if experiment.dataset.scaling is not None:
         arrays["shift"], arrays["scale"] = experiment.dataset.scaling
     with path.open("wb") as file:

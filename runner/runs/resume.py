@@ -10,8 +10,9 @@ from runner.experiment.experiment import Experiment, build_plain, compose
 from runner.experiment.identity import NOT_DECISIVE
 from runner.experiment.schema import ConfigError, suggest
 from runner.runs import journal
+from runner.runs.checkpoint import saved_checkpoint
 from runner.runs.files import CONFIG, write_config
-from runner.runs.record import Record, saved_checkpoint
+from runner.runs.record import Record
 
 RAISABLE = "training.iterations"
 

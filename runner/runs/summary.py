@@ -1,11 +1,43 @@
-"""What `summary.json` says of a run's data and its network."""
+"""What `summary.json` says: how a run ended, of what data, by which network, on which machine, in one look."""
 
 import json
 from typing import Any
 
 from datasets import survey
 from runner.experiment.experiment import Experiment
-from runner.training.recipe import OwnSource
+from runner.runs.provenance import versions
+from runner.runs.result import Result
+from runner.training import shrink, threads
+from runner.training.kinds import kind_of
+from runner.training.machine import Machine, said
+
+
+def summary(result: Result, command: str, where: Machine) -> dict[str, Any]:
+    """What `summary.json` holds of a run that has ended; `where` is the machine that trained it."""
+    experiment, recipe = result.experiment, result.experiment.recipe
+    return {
+        "status": result.status,
+        "name": result.name,
+        "command": command,
+        "steps": result.step,
+        "target": {**experiment.target._asdict(), "reached": result.target_reached},
+        "constant_predictor_cost": experiment.constant_cost,
+        "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
+        "metrics": {"last": result.last, "best": result.best},
+        "findings": result.findings,
+        "error": result.error,
+        "timings": {
+            "training_seconds": round(result.seconds, 6),
+            "blas_threads": threads.count(recipe),
+            "shrunk_to": shrink.coordinates(recipe) - 1 if shrink.applies(recipe) else None,
+        },
+        "seed": recipe.seed,
+        "dataset": described(experiment),
+        "network": network_of(experiment),
+        "versions": versions(),
+        "machine": said(recipe, where),
+        "mlflow_run_id": None,
+    }
 
 
 def profile(experiment: Experiment) -> str:
@@ -32,7 +64,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
 
 def network_of(experiment: Experiment) -> dict[str, Any]:
     """What must be known beside the weights to make predictions."""
-    classes, own = experiment.dataset.classes, experiment.recipe.own
+    classes = experiment.dataset.classes
     return {
         "widths": list(experiment.recipe.widths),
         "activation": experiment.activation,
@@ -40,10 +72,5 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
         "labels": experiment.labels.tolist(),
-        **({"own": own_of(own, experiment.recipe.seed)} if own is not None else {}),
+        **kind_of(experiment.recipe).recorded(),
     }
-
-
-def own_of(own: OwnSource, seed: int) -> dict[str, Any]:
-    """What must be known to make a network of the user's own again."""
-    return {**own._asdict(), "options": own.options._asdict(), "seed": seed}

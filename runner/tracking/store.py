@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.runs import journal
-from runner.runs.files import SUMMARY, alone, write_summary
+from runner.runs.files import SUMMARY, alive, alone, write_summary
 from runner.tracking import models
 from runner.tracking.api import Api
 from runner.tracking.errors import TrackingError, if_final
@@ -137,7 +137,7 @@ class Store:
             if directory is not None:
                 if directory not in here and not journal.writing(directory):
                     journals[directory] = run_id
-            elif not journal.alive(tags.get(PID, "")):
+            elif not alive(tags.get(PID, "")):
                 self.client.set_tag(run_id, "status", "killed")
                 self.client.set_terminated(run_id, "KILLED")
                 buried.append(run_id)

@@ -30,7 +30,7 @@ def available() -> int:
     """The most that BLAS was given, by the machine or by the environment (OPENBLAS_NUM_THREADS and its kin)."""
     if _agreed is not None:
         return _agreed
-    return max((library["num_threads"] for library in _controller().info() if library["user_api"] == "blas"), default=1)
+    return max((library["num_threads"] for library in libraries() if library["user_api"] == "blas"), default=1)
 
 
 def agree(most: int) -> None:
@@ -39,6 +39,11 @@ def agree(most: int) -> None:
     if most != _agreed:
         _agreed = most
         available.cache_clear()
+
+
+def libraries() -> list[dict[str, Any]]:
+    """The libraries with threads of their own that NumPy and SciPy have loaded, as threadpoolctl tells them."""
+    return list(_controller().info())
 
 
 @lru_cache(maxsize=1)

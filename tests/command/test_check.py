@@ -143,10 +143,11 @@ def test_a_wrong_configuration_exits_2_with_all_mistakes_as_at_the_door() -> Non
 def test_a_fault_stands_in_name_tags_and_title() -> None:
     from runner.runs.names import run_name
     from runner.runs.provenance import run_tags
+    from runner.training.machine import machine
 
     experiment = compose(["experiment=posts/xor"])
     assert run_name(experiment) == "posts/xor fault=flipped_sign"
-    assert run_tags(experiment)["fault"] == "flipped_sign"
+    assert run_tags(experiment, machine())["fault"] == "flipped_sign"
     assert run_name(compose(["fault=ascent"])) == "fault=ascent"
     assert run_name(compose(["experiment=posts/xor", "fault=none"])) == "posts/xor fault=none"
     done = command("dataset=xor", "fault=ascent")

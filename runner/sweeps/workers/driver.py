@@ -17,7 +17,7 @@ from runner.runs.result import Result
 from runner.sweeps import cost
 from runner.sweeps import jobs as sweep
 from runner.sweeps.jobs import Job, Stop
-from runner.sweeps.workers.worker import Died, Done, Failed, Message, Order, Ready, Said
+from runner.sweeps.workers.worker import Died, Done, Failed, Message, Order, Ready, Said, Taken
 from runner.training import threads
 from runner.training.train import End
 
@@ -204,6 +204,9 @@ class _Driver:
             case Ready():
                 self.starting.remove(worker)
                 self.tasks[worker], self.stillborn = None, 0
+            case Taken(machine) if task:
+                for number in task.numbers:
+                    self.records[number].trained_on(machine)
             case Said(events) if task:
                 records = [self.records[number] for number in task.numbers]
                 for event in events:

@@ -14,6 +14,7 @@ import numpy as np
 from datasets import Dataset
 from runner.experiment.experiment import build_plain
 from runner.training import threads
+from runner.training.machine import Machine, machine
 from runner.training.train import Event, Rows, train
 
 # Events are sent in portions: at most so many seconds of them wait for the next.
@@ -35,6 +36,13 @@ class Order:
 @dataclass(frozen=True)
 class Ready:
     """The worker can be given an order."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The order is begun, on this machine."""
+
+    machine: Machine
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,13 @@ class Died:
     cause: str
 
 
-Message = Ready | Said | Done | Failed | Died
+Message = Ready | Taken | Said | Done | Failed | Died
 
 
 def carry_out(order: Order, dataset: Dataset, should_stop: Callable[[], bool]) -> Iterator[Message]:
     """Train the stack; what it says, in portions, and at last `Done` or `Failed`."""
     events: list[Event] = []
+    yield Taken(machine())
     try:
         threads.agree(order.blas_threads)
         recipes = [build_plain(config, dataset=dataset).recipe for config in order.configs]
