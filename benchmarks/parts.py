@@ -22,7 +22,7 @@ from benchmarks.problems import Problem, cost_of, problem, problems
 from benchmarks.streaming import streaming
 from benchmarks.whole import SCRIPTS
 from runner.experiment.experiment import compose
-from runner.sweeps import jobs as sweep
+from runner.sweeps import planning
 from runner.training import shrink
 from runner.training.recipe import Recipe
 from runner.training.stack import Stack
@@ -144,7 +144,7 @@ def stacked(repetitions: int) -> str:
             began = time.perf_counter()
             vmapped(1)
             compiling = time.perf_counter() - began
-            size = min(K, sweep.stack_size(compose(_overrides(key))))
+            size = min(K, planning.stack_size(compose(_overrides(key))))
             parts = [Stack.start(_members(each.recipe, size)) for _ in range(K // size)]
             cut = [steps(part, count) for part in parts]
             found = interleaved(
@@ -187,7 +187,7 @@ def thousand(repetitions: int) -> str:
     base = each.with_plan(iterations=iterations, log_every=NEVER)
     rates = (0.5, 1.0, 2.0, 4.0)
     jobs = [replace(base, seed=s, optimizer_arguments={"lr": lr}) for s in range(250) for lr in rates]
-    size = sweep.stack_size(compose(["experiment=cured/xor"]))
+    size = planning.stack_size(compose(["experiment=cured/xor"]))
 
     def all_stacked() -> None:
         for start in range(0, len(jobs), size):
@@ -261,7 +261,7 @@ def stack_size(repetitions: int) -> str:
     sizes, rows = (1, 2, 4, 8, 16, 32, 64, 256, 1024), []
     for name, overrides in kinds.items():
         made = compose(overrides)
-        chosen = sweep.stack_size(made)
+        chosen = planning.stack_size(made)
         tried = sorted({size for size in sizes if size <= 20 * chosen} | {chosen})
         portions = {K: Stack.start(_members(made.recipe, K)) for K in tried}
         count = {K: max(2, 400 // (K * (1 if "XOR" in name else 4))) for K in tried}

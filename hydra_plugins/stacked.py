@@ -50,12 +50,14 @@ class GridSweeper(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Any:
-        from runner.command import multirun
+        from runner.command import multirun, search
+        from runner.screen.door import refusals
 
-        if multirun.searching():
-            return [multirun.search(self.config)]
-        returned = self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)
-        multirun.judge(returned)
+        with refusals():
+            if search.searching():
+                return [search.search(self.config)]
+            returned = self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)
+            multirun.judge(returned)
         return [returned]
 
 
@@ -67,5 +69,7 @@ class StackedLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from runner.command import multirun
+        from runner.screen.door import refusals
 
-        return multirun.launch(self.config, job_overrides, initial_job_idx)
+        with refusals():
+            return multirun.launch(self.config, job_overrides, initial_job_idx)

@@ -11,10 +11,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Trace", "load", "run"]
+__all__ = ["Refusal", "Trace", "load", "run"]
 
 # The packages beside this one, whose names are common, and how their own __init__.py begins.
 BESIDE = {"conf": '"""The configurations:', "datasets": '"""Data for the runner:'}
+
+
+class Refusal(Exception):
+    """What a command will not or cannot do, in words for its reader; `code` is what the command then exits with.
+
+    2: the configuration, the data or what was named is wrong, and the reader can put it right. 1: it is not theirs, or
+    code of their own has raised. Every error that this project raises on purpose is one.
+    """
+
+    code = 2
 
 
 def __getattr__(name: str) -> Any:

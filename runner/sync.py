@@ -4,12 +4,11 @@ What was recorded offline, what a tracking process could not finish, and run dir
 all arrive this way, artifacts included; what is in the store already stays as it is.
 """
 
-import sys
-
 from runner.command.sync import main
+from runner.screen.door import door
 
 if __name__ == "__main__":
     from runner.tracking.opening import lighten
 
     lighten()
-    sys.exit(main())
+    door(main)

@@ -18,7 +18,7 @@ from runner.experiment.experiment import compose
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)  # a file that the page asks the reader to write
 BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)  # commands behind a prompt, and what they print

@@ -34,7 +34,7 @@ def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> T
 def load(run: str | Path) -> Trace:
     """A recorded run: its directory, or the id of its run in MLflow (of the store in MLFLOW_TRACKING_URI, else here).
 
-    Raises FileNotFoundError where there is no such run, `runner.runs.journal.JournalError` where its record is damaged.
+    Raises `runner.runs.journal.NoRun` where there is no such run, JournalError where its record is damaged.
     """
     directory = Path(run)
     if not (directory / journal.FILE).exists() and not directory.exists() and re.fullmatch("[0-9a-f]{32}", str(run)):

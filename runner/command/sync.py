@@ -13,7 +13,6 @@ from pathlib import Path
 
 from runner.runs import journal
 from runner.runs.files import relative
-from runner.screen import terminal
 from runner.tracking.bring import Journals, Outcome, bring, journals, sort
 from runner.tracking.state import public
 
@@ -28,7 +27,6 @@ exit codes: 0 all is in the store; 1 something could not be stored; 2 a DIR that
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns its exit code."""
-    terminal.prepare()
     given = _parser().parse_args(arguments)
     warnings.simplefilter("ignore")  # mlflow and what it needs warn about each other
     os.environ["PYTHONWARNINGS"] = "ignore"

@@ -319,22 +319,6 @@ def quoted(override: str) -> str:
     return override
 
 
-def hydra_node(composed: Composed, master: DictConfig, number: int) -> dict[str, Any]:
-    """Hydra's own node for job `number` of a sweep, as Hydra's launcher would have it, in plain containers."""
-    if _node_of[0] is not master:
-        _node_of[:] = master, OmegaConf.to_container(master.hydra, resolve=False, enum_to_str=True)
-    node = dict(_node_of[1])
-    dirname = ",".join(sorted(composed.overrides))
-    node["job"] = node["job"] | {"id": number, "num": number, "override_dirname": dirname}
-    node["overrides"] = node["overrides"] | {"task": list(composed.overrides)}
-    choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-    node["runtime"] = node["runtime"] | {"choices": choices}
-    return node
-
-
-_node_of: list[Any] = [None, None]  # the last sweep's node: it is the same for all of its jobs
-
-
 def _keys(config: DictConfig) -> list[str]:
     """Every key of a configuration, dotted, but Hydra's own."""
 

@@ -15,16 +15,21 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from datasets import Dataset
+from runner import Refusal
 
 FILLED_IN = (Dataset,)
 
 
-class ConfigError(Exception):
+class ConfigError(Refusal):
     """The configuration is wrong: `problems` are all the mistakes, a sentence each; `good` the overrides without."""
 
     def __init__(self, problems: Iterable[str], good: Sequence[str] = ()):
         self.problems, self.good = list(dict.fromkeys(problems)), list(good)
-        super().__init__("\n".join(self.problems))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        head = "1 mistake" if len(self.problems) == 1 else f"{len(self.problems)} mistakes"
+        return "\n  ".join([f"{head} in the configuration; nothing was run.", *self.problems])
 
 
 def options(module: ModuleType, result: str) -> dict[str, Callable[..., Any]]:

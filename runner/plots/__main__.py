@@ -2,31 +2,31 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from runner import plots
-from runner.runs import files, trace
+from runner import Refusal, plots
+from runner.runs import trace
+from runner.runs.files import relative
 from runner.runs.journal import JournalError
-from runner.screen import terminal
+from runner.screen.door import door
 
 
 def main() -> None:
     """Exit codes: 0 drawn, 2 one of the directories holds no run that has ended; then nothing is drawn."""
-    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.plots", description=str(__doc__).split("`: ")[1])
-    parser.add_argument("directories", nargs="+", metavar="DIR", help="a run's directory")
+    parser.add_argument("directories", nargs="+", metavar="DIR", type=Path, help="a run's directory")
     runs, refused = [], []
     for directory in parser.parse_args().directories:
         try:
             runs.append((directory, trace.load(directory)))
-        except (FileNotFoundError, JournalError) as error:
+        except JournalError as error:
             refused.append(str(error))
     if refused:
-        print("\n".join(refused), file=sys.stderr)
-        sys.exit(2)
+        raise Refusal("\n".join(refused))
     for directory, run in runs:
         drawn = plots.draw_run(run)
         for path in drawn.paths:
-            print(files.relative(path))
+            print(relative(path))
         if not drawn.paths:
             print(f"{directory}: nothing to draw, the run ended before its first row.", file=sys.stderr)
         elif drawn.note:
@@ -34,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    door(main)

@@ -4,14 +4,12 @@ import argparse
 import json
 import sys
 
-from runner import report
-from runner.runs.journal import JournalError
-from runner.screen import terminal
+from runner import Refusal, report
+from runner.screen.door import door
 
 
-def main() -> None:
+def main() -> int:
     """Exit codes: 0 made, 2 one of the directories holds no sweep."""
-    terminal.prepare()
     parser = argparse.ArgumentParser(prog="python -m runner.report", description=str(__doc__).split("`: ")[1])
     parser.add_argument("directories", nargs="+", metavar="SWEEP", help="a sweep's directory")
     code = 0
@@ -19,11 +17,11 @@ def main() -> None:
         try:
             page = report.write(directory)
             print(page, *json.loads((page.parent / report.PHASES).read_text())["sentences"], sep="\n  ")
-        except (report.NoSweep, JournalError, OSError) as error:
+        except (Refusal, OSError) as error:
             print(error, file=sys.stderr)
             code = 2
-    sys.exit(code)
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    door(main)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from runner import Refusal
 from runner.experiment.objectives import Objective, objectives
 from runner.report.phasemap import SEED, Point, outcome
 from runner.runs import journal
@@ -72,7 +73,7 @@ class Sweep(NamedTuple):
         return list(found)
 
 
-class NoSweep(Exception):
+class NoSweep(Refusal):
     """A directory holds no run that has ended."""
 
 

@@ -37,6 +37,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from runner import Refusal
 from runner.runs.files import alive, opened, spelled
 
 FILE = "journal.jsonl"
@@ -50,8 +51,12 @@ _TAIL = 1 << 16  # bytes from the end in which `last` looks first
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
-class JournalError(Exception):
+class JournalError(Refusal):
     """A journal that is missing, is no journal, is already there, is in use, or cannot be written."""
+
+
+class NoRun(JournalError, FileNotFoundError):
+    """There is no such run, or it has not ended."""
 
 
 class Journal:

@@ -88,14 +88,14 @@ def traced(experiment: Experiment) -> Trace:
 def load(directory: Path) -> Trace:
     """The recorded run in `directory`.
 
-    Raises FileNotFoundError where there is no such run, `runner.runs.journal.JournalError` where its record is damaged.
+    Raises `runner.runs.journal.NoRun` where there is no such run, JournalError where its record is damaged.
     """
     if not (directory / journal.FILE).exists():
-        raise FileNotFoundError(f"{directory} holds no run: there is no {journal.FILE} in it.")
+        raise journal.NoRun(f"{directory} holds no run: there is no {journal.FILE} in it.")
     rows = [(record["step"], record["values"]) for record, _ in journal.read(directory) if record["kind"] == "row"]
     steps, values = _columns(rows)
     if not (directory / SUMMARY).exists():
-        raise FileNotFoundError(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
+        raise journal.NoRun(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
     summary = json.loads((directory / SUMMARY).read_text())
     weights: tuple[tuple[Array, Array], ...] = ()
     own: dict[str, Array] = {}

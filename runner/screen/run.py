@@ -1,10 +1,7 @@
 """What people read on the terminal: what is trained, the result, a leaderboard. `runner.screen.live` is what moves."""
 
-import math
-import sys
 from collections.abc import Mapping, Sequence
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,29 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from datasets import survey
-from runner.diagnosis.gradient.measure import Check
 from runner.experiment.experiment import Experiment
 from runner.runs.files import relative
 from runner.runs.provenance import command
 from runner.runs.result import Result
-from runner.screen.terminal import bars
-from runner.sweeps.leaderboard import Fold, fold, ranked
-from runner.sweeps.search.ledger import Trial
-from runner.sweeps.search.loop import Search, best
+from runner.screen.terminal import console, number, sparkline
 from runner.training import shrink, threads
-
-
-def console() -> Console:
-    """Standard output. Where it is not a terminal nothing is coloured, and lines are as long as they are."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=True)
-
-
-def problems(sentences: Sequence[str]) -> None:
-    """Every mistake on a line of its own, on standard error."""
-    head = "1 mistake" if len(sentences) == 1 else f"{len(sentences)} mistakes"
-    print(f"{head} in the configuration; nothing was run.", file=sys.stderr)
-    for sentence in sentences:
-        print(f"  {sentence}", file=sys.stderr)
 
 
 def introduce(experiment: Experiment) -> None:
@@ -108,24 +88,6 @@ def findings(told: Sequence[Result], of: int) -> None:
         out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
 
 
-def gradient(ended: Result, check: Check) -> None:
-    """The verdict of the gradient check of a run, layer by layer."""
-    rho = ", ".join(f"{layer.rho:.6f}" for layer in check.layers)
-    words = "right in every layer" if check.mistake is None else f"{check.mistake.kind}: {check.mistake.sentence}"
-    console().print(
-        Text(f"gradient of {ended.name}: {words} (rho by layer {rho}; relative error {check.relative_error:.1e})")
-    )
-    for layer in check.layers:
-        if not layer.ok and layer.worst:
-            one = layer.worst[0]
-            place = ", ".join(str(i) for i in one.place)
-            console().print(
-                Text(
-                    f"  worst of layer {layer.layer}: {one.part}[{place}] is {one.analytic:.6g}, not {one.numeric:.6g}"
-                )
-            )
-
-
 def cure(failed: Result, run: Result | None) -> None:
     """The change that was found to reach the target, and its run; or what was tried."""
     out, found = console(), failed.findings[0]["cure"]
@@ -161,126 +123,3 @@ def where(ended: Result) -> str:
     assert bad is not None
     gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
     return f"{bad.array} of layer {bad.layer} at step {bad.step}{gradient}"
-
-
-def leaderboard(results: Sequence[Result], most: int = 20) -> None:
-    """A sweep's runs, best objective first; where seeds were swept, each setting once, with median and quartiles."""
-    out = console()
-    folded = fold(results)
-    if len(folded) < len(results):
-        _seeds(out, folded, most)
-    else:
-        _runs(out, results, most)
-    failures = [result for result in results if result.failed]
-    if failures:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for title in ("diverged or failed", "status", "why"):
-            table.add_column(title)
-        for failure in failures[:most]:
-            why = where(failure) if failure.nonfinite else (failure.error or "").strip().splitlines()[-1]
-            table.add_row(Text(failure.name), failure.status or "", Text(why))
-        out.print(table)
-        if len(failures) > most:
-            out.print(f"... and {len(failures) - most} more")
-
-
-def _runs(out: Console, results: Sequence[Result], most: int) -> None:
-    metric = results[0].experiment.recipe.plan.objective
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    shown = [metric, *(f"{name}/accuracy" for name in results[0].experiment.recipe.sets)]
-    table.add_column("run", min_width=16, overflow="fold")
-    for title in ("status", *shown, "target", "cost"):
-        table.add_column(title, justify="right" if "/" in title else "left", no_wrap=True)
-    ordered = ranked(results)
-    for run in ordered[:most]:
-        table.add_row(
-            Text(run.name),
-            f"{run.status}, skipped" if run.skipped else run.status or "",
-            *(number(run.last.get(key), 4) for key in shown),
-            "reached" if run.target_reached else "missed",
-            sparkline(run.curve, 8),
-        )
-    out.print(table)
-    if len(ordered) > most:
-        out.print(f"... and {len(ordered) - most} more")
-
-
-def _seeds(out: Console, folded: Sequence[Fold], most: int) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("setting", min_width=16, overflow="fold")
-    for title in ("seeds", folded[0].metric, "quartiles", "reached", "failed"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for setting in folded[:most]:
-        low, middle, high = (number(value, 4) for value in setting.quartiles)
-        bad = str(setting.failed or "")
-        table.add_row(Text(setting.name), str(setting.n), middle, f"{low} .. {high}", f"{setting.reached}", bad)
-    out.print(table)
-    if len(folded) > most:
-        out.print(f"... and {len(folded) - most} more")
-
-
-def search_begins(hunt: Search, before: int, sweep_dir: Path) -> str:
-    """What a search is about to do."""
-    options = hunt.options
-    over = ", ".join(one.key for one in hunt.space.ranges)
-    more = f", {before} done before in {options.storage}" if before else ""
-    how = f", one in {options.pruning} going on at each of {options.rungs} rungs" if options.pruning else ""
-    return (
-        f"search={options.name} over {over}: {options.trials} trials, {options.batch} at a time{how}, in "
-        f"{relative(sweep_dir)}{more}"
-    )
-
-
-def search_so_far(hunt: Search, trials: Sequence[Trial]) -> str:
-    """How far a search is, and the best of it."""
-    ended = sum(trial.status is not None for trial in trials)
-    front, objectives = best(trials), hunt.probe.objectives
-    text = f"{ended} of {max(hunt.options.trials, ended)}"
-    if len(objectives) > 1:
-        return f"{text}, {len(front)} on the front"
-    if not front:
-        return text
-    value = number(objectives[0].sign * front[0].objectives[0], 4)
-    return f"{text}, best {objectives[0].metric} {value}: {hunt.name(front[0])}"
-
-
-def search_ends(hunt: Search, trials: Sequence[Trial], most: int = 20) -> None:
-    """The command of the best trial; of several objectives the trials that no other beats in all of them."""
-    out, front, objectives = console(), best(trials), hunt.probe.objectives
-    if not front:
-        out.print("No trial ran to its end with a finite objective.")
-    elif len(objectives) == 1:
-        out.print(f"the best again: {command(hunt.space.overrides(front[0].drawn))}", markup=False)
-    else:
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        table.add_column("Pareto front", min_width=16, overflow="fold")
-        for one in objectives:
-            table.add_column(f"{one.metric} ({one.mode})", justify="right", no_wrap=True)
-        for trial in front[:most]:
-            pairs = zip(objectives, trial.objectives, strict=True)
-            table.add_row(Text(hunt.name(trial)), *(number(one.sign * value, 4) for one, value in pairs))
-        out.print(table)
-        if len(front) > most:
-            out.print(f"... and {len(front) - most} more")
-
-
-def number(value: float | None, digits: int = 6) -> str:
-    """So many significant digits, the way that a table wants them."""
-    return "" if value is None else f"{value:.{digits}g}"
-
-
-def sparkline(values: Sequence[float], width: int = 40) -> str:
-    """The course of the values in a line of bars, from their least to their greatest; `!` where not finite.
-
-    >>> sparkline([1.0, 0.5, 0.0, math.nan])
-    '█▅▁!'
-    """
-    if len(values) > width:
-        values = [values[round(i * (len(values) - 1) / (width - 1))] for i in range(width)]
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return "!" * len(values)
-    low, span, steps = min(finite), (max(finite) - min(finite)) or 1.0, bars()
-    return "".join(
-        steps[round((value - low) / span * (len(steps) - 1))] if math.isfinite(value) else "!" for value in values
-    )

@@ -5,31 +5,19 @@ A single run is a sweep of one job. This module knows no mathematics, no configu
 
 import signal
 import threading
-import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from runner.experiment.experiment import Experiment
 from runner.runs.record import Record
 from runner.runs.result import Result
-from runner.sweeps import cost
-from runner.training import shrink
-from runner.training.kinds import kind_of
+from runner.sweeps.planning import stacks
 from runner.training.own.network import NetworkError, NetworkProblem
 from runner.training.train import Checkpoint, End, Event, Prune, Rows, train
-
-# Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
-# (measured: benchmarks/RESULTS.md, stack size).
-STACK_BYTES = 3_500_000
-MOST = 1024  # members of a stack: each has a journal open
-TIMED_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -111,48 +99,6 @@ def resume(
     stop = stop or Stop()
     with stop.listening():
         _train([record], progress, stop, checkpoint)
-
-
-def stacks(experiments: Sequence[Experiment], workers: int = 1) -> list[list[int]]:
-    """The positions of the experiments that train together, in the order in which the first of each comes.
-
-    Where several workers train them, each gets several stacks.
-    """
-    alike: dict[str, list[int]] = {}
-    for number, experiment in enumerate(experiments):
-        alike.setdefault(experiment.stack_key(), []).append(number)
-    cut = []
-    for numbers in alike.values():
-        first = experiments[numbers[0]]
-        size = min(stack_size(first), cost.portion(first.recipe, len(numbers), len(alike), workers))
-        cut += [numbers[start : start + size] for start in range(0, len(numbers), size)]
-    return cut
-
-
-def stack_size(experiment: Experiment) -> int:
-    """How many members of this kind to train at once: one where a single one fills what a stack may."""
-    recipe = experiment.recipe
-    if recipe.own is not None:
-        return 1  # its code knows of one network
-    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
-    widths = (features, *recipe.widths[1:])
-    parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
-    activations = recipe.plan.batch_size * sum(widths[1:])
-    # θ, g, the step and one moment; Z, A, dZ and f'(Z).
-    member = np.dtype(recipe.dtype).itemsize * (4 * parameters + 4 * activations)
-    return max(1, min(MOST, STACK_BYTES // member))
-
-
-def estimate(experiments: Sequence[Experiment]) -> float:
-    """The seconds that training these as one stack may take: a few steps of it, timed, and all the others alike."""
-    stack = kind_of(experiments[0].recipe).start([experiment.recipe for experiment in experiments])
-    steps = min(TIMED_STEPS, stack.plan.iterations)
-    with np.errstate(all="ignore"):
-        stack.advance(stack.gradient())  # the first is slower
-        began = time.perf_counter()
-        for _ in range(steps):
-            stack.advance(stack.gradient())
-    return (time.perf_counter() - began) / steps * stack.plan.iterations
 
 
 def _train(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from runner import Refusal
 from runner.runs.files import hide
 from runner.runs.journal import JournalError
 
 
-class TrackingError(Exception):
+class TrackingError(Refusal):
     """This journal cannot be brought into this store, however often it is tried."""
 
 

@@ -21,19 +21,19 @@ def fetch(run_id: str, uri: str) -> Path:
     """A local folder with the journal and the artifacts of a run in a store: the run's own directory if it is here.
 
     Else a temporary one, gone when this process ends: the artifacts downloaded, and a journal made of what the store
-    has. In it non-finite values are NaN, whichever they were, and there are no findings. Raises FileNotFoundError
+    has. In it non-finite values are NaN, whichever they were, and there are no findings. Raises NoRun
     where there is no such store or run.
     """
     database = sqlite_path(uri)
     if database and not database.exists():
-        raise FileNotFoundError(f"There is no run {run_id}: {public(uri)} does not exist.")
+        raise journal.NoRun(f"There is no run {run_id}: {public(uri)} does not exist.")
     store = Store(uri)
     try:
         run = store.client.get_run(run_id)
     except Exception as error:
         if getattr(error, "error_code", None) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        raise FileNotFoundError(f"There is no run {run_id} in {public(uri)}.") from None
+        raise journal.NoRun(f"There is no run {run_id} in {public(uri)}.") from None
     if (own := own_directory(run.data.tags)) is not None:
         return own
     directory = Path(tempfile.mkdtemp(prefix="runner-"))

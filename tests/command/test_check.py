@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from runner import check
+from runner.command import check
 from runner.diagnosis.gradient.check import check_recipe, scratch
 from runner.diagnosis.gradient.measure import RHO_TOLERANCE, Check
 from runner.experiment.compose import Composer

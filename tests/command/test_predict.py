@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from runner import load, run
-from runner.predict import main
+from runner import load
+from runner.command.predict import main
+from runner.command.python import run
 
 IRIS = "height,weight,Größe\n1,20,klein\n2,18,groß\n3,25,klein\n4,22,groß\n5,21,klein\n6,17,groß\n"
 

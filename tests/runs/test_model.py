@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
-from runner import load, run
+from runner import load
+from runner.command.python import run
 from runner.runs import model_code
 from runner.runs.model import hand_on
 from runner.sync import main

@@ -8,7 +8,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner import load, replay, run
+from runner import load
+from runner.command import replay
+from runner.command.python import run
 from runner.experiment.experiment import compose
 from runner.experiment.schema import ConfigError
 from runner.runs import journal, resume, trace

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner import load, run
+from runner import load
+from runner.command.python import run
 from runner.experiment.experiment import compose
 from runner.experiment.schema import ConfigError
 from runner.runs.journal import JournalError

@@ -23,6 +23,7 @@ from runner.runs.index import Index
 from runner.runs.record import Record
 from runner.runs.result import Result
 from runner.sweeps import jobs as sweep
+from runner.sweeps import planning
 from runner.sweeps.leaderboard import fold, ranked
 from runner.tracking.store import Store
 from tests.stores import new_store
@@ -48,7 +49,7 @@ def rows(directory: Path) -> list[tuple[int, dict]]:
 
 def test_jobs_that_differ_in_numbers_only_share_a_stack(composer: Composer, tmp_path: Path) -> None:
     made = jobs(composer, tmp_path, "dataset=xor", "optimizer=gd,adam", "seed=range(5)", "init=zeros,normal")
-    stacks = sweep.stacks([job.experiment for job in made])
+    stacks = planning.stacks([job.experiment for job in made])
     assert sorted(len(stack) for stack in stacks) == [10, 10]
     assert sorted(number for stack in stacks for number in stack) == list(range(20))
 
@@ -57,8 +58,8 @@ def test_a_large_network_is_not_stacked(composer: Composer) -> None:
     small, large = (
         compose_with(composer, ["dataset=flower", f"architecture.hidden={hidden}"]) for hidden in ("[4]", "[512,512]")
     )
-    assert sweep.stack_size(small) > 1
-    assert sweep.stack_size(large) == 1
+    assert planning.stack_size(small) > 1
+    assert planning.stack_size(large) == 1
 
 
 def test_the_records_of_a_sweep_are_those_of_each_job_alone(composer: Composer, tmp_path: Path) -> None:
@@ -302,13 +303,13 @@ def test_a_stack_is_as_large_as_pays_and_one_where_a_single_network_fills_it(
     composer: Composer, data_files: dict[str, list[str]]
 ) -> None:
     def size(*overrides: str) -> int:
-        return sweep.stack_size(compose_with(composer, overrides))
+        return planning.stack_size(compose_with(composer, overrides))
 
     flower = ["dataset=flower", "optimizer=gd"]
     sizes = [size(*flower, f"architecture.hidden={hidden}") for hidden in ([4], [20], [64], [64, 64])]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[0] > 30 > sizes[1] > 5
     assert sizes[-1] == 1
-    assert size("dataset=xor") == sweep.MOST
+    assert size("dataset=xor") == planning.MOST
     cats = ["experiment=course/cats", *data_files["cats"], "architecture.hidden=[200]"]
     assert size(*cats) > size(*cats, "training.shrink=false")  # 28 rows of 48 features

@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 import datasets.files.stream
 import runner.experiment.data
 from datasets import survey
-from runner import load, replay, run
+from runner import load
+from runner.command import replay
+from runner.command.python import run
 from runner.experiment.experiment import compose
 from runner.experiment.schema import ConfigError
 from runner.runs import journal, resume
 from runner.runs.record import Record
 from runner.sweeps import jobs as sweep
+from runner.sweeps import planning
 from runner.training.feed import Feed
 from runner.training.recipe import Data, Recipe
 from runner.training.stack import Stack
@@ -205,7 +208,7 @@ def test_a_stack_gives_every_member_what_it_gets_alone(path, case):
 
 def test_seeds_read_in_different_orders_and_train_in_different_stacks(path):
     jobs = [compose(overrides(path, f"seed={seed}", f"optimizer.lr={lr}")) for seed in (0, 1) for lr in (0.1, 0.2)]
-    assert sweep.stacks(jobs) == [[0, 1], [2, 3]]
+    assert planning.stacks(jobs) == [[0, 1], [2, 3]]
     with pytest.raises(ValueError, match="expected one seed"):
         StreamedStack.start([job.recipe for job in jobs])
 

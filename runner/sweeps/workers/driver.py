@@ -8,95 +8,19 @@ on, until what kills them stands alone and ends as an error.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
-from datasets import Dataset
-from runner.experiment.experiment import Experiment
 from runner.runs.record import Record
 from runner.runs.result import Result
-from runner.sweeps import cost
 from runner.sweeps import jobs as sweep
 from runner.sweeps.jobs import Job, Stop
-from runner.sweeps.workers.worker import Died, Done, Failed, Message, Order, Ready, Said, Taken
+from runner.sweeps.workers.worker import Crew, CrewError, Died, Done, Failed, Message, Order, Ready, Said, Taken
 from runner.training import threads
 from runner.training.train import End
 
-PAYS = 3.0  # seconds of training below which starting workers costs more than it gives
 ATTEMPTS = 3  # a job alone that has taken so many workers with it is not tried again
 STILLBORN = 3  # workers in a row that may die before they can be given anything
 TICK = 0.1  # seconds between two looks at Ctrl-C
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a sweep is run: the positions of the experiments in each stack, and who trains them."""
-
-    backend: Literal["serial", "loky", "ray"]
-    workers: int
-    stacks: list[list[int]]
-    seconds: float  # of one core
-
-    def __str__(self) -> str:
-        many = f"{len(self.stacks)} stack" + "s" * (len(self.stacks) != 1)
-        if self.backend == "serial":
-            return f"{many}, in this process"
-        who = f"{self.workers} {'processes' if self.backend == 'loky' else 'workers of the Ray cluster'}"
-        how = f"{many}, by {who} (sweep.backend={self.backend})"
-        return f"{how}, about {self.seconds:.2g} s of training on one core"
-
-
-class Worker(Protocol):
-    """Takes one order at a time."""
-
-    def give(self, order: Order, dataset: Dataset) -> None: ...
-    def stop(self) -> None: ...
-
-
-class Crew(Protocol):
-    """Workers of one kind: up to `size` are hired at a time; `hear` waits for what they say."""
-
-    size: int
-
-    def hire(self) -> Any: ...
-    def hear(self, workers: Sequence[Any], seconds: float) -> Sequence[tuple[Any, Message]]: ...
-    def close(self) -> None: ...
-
-
-class CrewError(Exception):
-    """No worker can be started."""
-
-
-def plan(experiments: Sequence[Experiment], cores: int, crew: Crew | None = None) -> Plan:
-    """How to run these on a machine of so many cores, or with a crew that there is already (a cluster's).
-
-    With sweep.backend=auto other processes are started where training takes long enough for it to pay.
-    """
-    options = experiments[0].sweep
-    workers = crew.size if crew else options.workers or cores
-    if options.backend == "serial" or (options.backend == "auto" and workers == 1):
-        workers = 1
-    stacks = sweep.stacks(experiments, workers)
-    seconds = sum(cost.seconds([experiments[number].recipe for number in numbers]) for numbers in stacks)
-    if options.backend == "ray":
-        return Plan("ray", workers, stacks, seconds)
-    if options.backend == "loky" or (options.backend == "auto" and options.workers and workers > 1):
-        return Plan("loky", workers, stacks, seconds)
-    if workers > 1 and len(stacks) > 1 and _at_once(experiments, stacks) >= PAYS:
-        return Plan("loky", workers, stacks, seconds)
-    return Plan("serial", 1, sweep.stacks(experiments), seconds)
-
-
-def _at_once(experiments: Sequence[Experiment], stacks: Sequence[Sequence[int]]) -> float:
-    """Seconds of the training that leaves a core free for more: large networks have all of them already."""
-    recipes = [[experiments[number].recipe for number in numbers] for numbers in stacks]
-    return sum(cost.seconds(stack) for stack in recipes if threads.count(stack[0]) < threads.available())
-
-
-def cores() -> int:
-    """The cores that this process may use: those of its affinity and of its container, where it is in one."""
-    from joblib.externals.loky import cpu_count  # late, as it is asked for by sweeps only
-
-    return int(cpu_count())
 
 
 def run(

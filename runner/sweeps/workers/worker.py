@@ -4,14 +4,15 @@ A worker writes nothing and knows no journal: who gave the order does that, with
 """
 
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from datasets import Dataset
+from runner import Refusal
 from runner.experiment.experiment import build_plain
 from runner.training import threads
 from runner.training.machine import Machine, machine
@@ -100,3 +101,26 @@ def _kept(event: Event) -> Event:
     if not isinstance(event, Rows):
         return event
     return Rows(event.step, event.members.copy(), {key: np.array(column) for key, column in event.values.items()})
+
+
+class Worker(Protocol):
+    """Takes one order at a time."""
+
+    def give(self, order: Order, dataset: Dataset) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Crew(Protocol):
+    """Workers of one kind: up to `size` are hired at a time; `hear` waits for what they say."""
+
+    size: int
+
+    def hire(self) -> Any: ...
+    def hear(self, workers: Sequence[Any], seconds: float) -> Sequence[tuple[Any, Message]]: ...
+    def close(self) -> None: ...
+
+
+class CrewError(Refusal):
+    """No worker can be started."""
+
+    code = 1

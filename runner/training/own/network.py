@@ -17,12 +17,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from runner import Refusal
 from runner.nn.types import Array
 
 Layout = tuple[tuple[str, tuple[int, ...]], ...]
 
 
-class NetworkProblem(ValueError):
+class NetworkProblem(Refusal):
     """The network does not do what the protocol asks: `problems`, a sentence each."""
 
     def __init__(self, *problems: str):
@@ -30,8 +31,10 @@ class NetworkProblem(ValueError):
         super().__init__("\n".join(problems))
 
 
-class NetworkError(RuntimeError):
+class NetworkError(Refusal):
     """The user's code raised: the message is its own traceback, without a frame of ours, and where it was called."""
+
+    code = 1
 
 
 class Functions(NamedTuple):

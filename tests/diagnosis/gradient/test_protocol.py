@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.check import check_experiment
+from runner.command.check import check_experiment
 from runner.experiment.experiment import compose
 from runner.experiment.schema import ConfigError
 from runner.runs.trace import traced

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.check import check_experiment
+from runner.command.check import check_experiment
 from runner.diagnosis.gradient.measure import Check
 from runner.experiment.experiment import compose
 from runner.runs.trace import traced

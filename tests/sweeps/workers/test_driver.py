@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 from datasets import Dataset
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import compose_with
-from runner.sweeps import cost
-from runner.sweeps.jobs import Job, Stop, stacks
+from runner.sweeps import duration, planning
+from runner.sweeps.jobs import Job, Stop
 from runner.sweeps.jobs import run as run_serially
+from runner.sweeps.planning import stacks
 from runner.sweeps.workers import driver as executor
-from runner.sweeps.workers.driver import ATTEMPTS, CrewError
+from runner.sweeps.workers.driver import ATTEMPTS
 from runner.sweeps.workers.processes import Processes, how
-from runner.sweeps.workers.worker import Died, Message, Order, Ready, carry_out
+from runner.sweeps.workers.worker import CrewError, Died, Message, Order, Ready, carry_out
 from tests.sweeps import ROOT, children, nothing_left, rows, same, start, sweep, with_deadly_init
 
 
@@ -158,8 +159,8 @@ def test_where_no_worker_lives_the_sweep_says_so(composer: Composer, tmp_path: P
     assert not any(tmp_path.iterdir())
 
 
-def planned(composer: Composer, *overrides: str) -> executor.Plan:
-    return executor.plan([compose_with(composer, job) for job in composer.expand(overrides)], cores=4)
+def planned(composer: Composer, *overrides: str) -> planning.Plan:
+    return planning.plan([compose_with(composer, job) for job in composer.expand(overrides)], cores=4)
 
 
 def test_a_short_sweep_stays_in_this_process_and_a_long_one_does_not(composer: Composer) -> None:
@@ -176,11 +177,11 @@ def test_a_short_sweep_stays_in_this_process_and_a_long_one_does_not(composer: C
 @given(st.integers(1, 300), st.integers(1, 9), st.integers(1, 33))
 def test_each_worker_has_a_stack_and_none_is_mostly_overhead(members: int, groups: int, workers: int) -> None:
     recipe = compose_with(Composer(), ["dataset=flower"]).recipe
-    size = cost.portion(recipe, members, groups, workers)
+    size = duration.portion(recipe, members, groups, workers)
     assert 1 <= size <= members
     assert groups * -(-members // size) >= min(workers, groups * members) / 2  # rounding, at worst
     if members > 16 * workers:
-        assert size * cost.member_step(recipe) > cost.stack_step(recipe)
+        assert size * duration.member_step(recipe) > duration.stack_step(recipe)
 
 
 def test_how_a_process_ended_is_said_in_words() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.check import check_experiment
+from runner.command.check import check_experiment
 from runner.experiment.experiment import compose
 from runner.runs import journal
 from runner.runs.files import WEIGHTS

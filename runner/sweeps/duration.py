@@ -1,4 +1,4 @@
-"""What training costs, roughly and without trying: whether a second process pays, and how small its portions may be."""
+"""How long training takes, roughly and without trying: whether a second process pays, how small its portions may be."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -1,0 +1,87 @@
+"""`python -m runner.replay RUN`: run a recorded run again and compare every number.
+
+    bit-identical: 204 rows and the final weights
+
+Nothing is written. The configuration is the resolved one of the run; what looks like an interpolation in it is only
+text, and names in it are looked up in the runner's own modules and nowhere else.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from runner.command.python import load
+from runner.experiment.experiment import build_plain
+from runner.experiment.identity import code_digest
+from runner.runs import journal, trace
+from runner.runs.provenance import versions
+from runner.runs.resume import stored_config
+from runner.training.recipe import OwnSource
+
+
+def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | None:
+    """The first difference between two runs, in a sentence; None where there is none.
+
+    A run that was resumed with more iterations has the rows of its earlier end beside the others, the last of them
+    without an update: those are left out.
+    """
+    where = {int(step): row for row, step in enumerate(recorded.steps)}
+    for row, step in enumerate(again.steps.tolist()):
+        if step not in where:
+            return f"step {step}: the recorded run has no such row"
+        for key, column in again.values.items():
+            old = float(recorded.values[key][where[step]]) if key in recorded.values else math.nan
+            new = float(column[row])
+            earlier_end = resumed and math.isnan(old) and key.startswith("update_ratio")
+            if old != new and not (math.isnan(old) and math.isnan(new)) and not earlier_end:
+                return f"step {step}, {key}: recorded {old!r}, now {new!r}"
+    surplus = sorted(set(where) - set(again.steps.tolist()))
+    if surplus and not resumed:
+        return f"step {surplus[0]}: recorded, and now there is no such row"
+    for number, (old_layer, new_layer) in enumerate(zip(recorded.weights, again.weights, strict=True), 1):
+        for name, old_array, new_array in zip(("W", "b"), old_layer, new_layer, strict=True):
+            if not np.array_equal(old_array, new_array, equal_nan=True):
+                return f"final weights: {name} of layer {number} differs"
+    for name, array in recorded.own.items():
+        if not np.array_equal(array, again.own[name], equal_nan=True):
+            return f"final weights: {name} differs"
+    return None
+
+
+def changes(tags: Mapping[str, str], data: str, network: OwnSource | None = None) -> list[str]:
+    """What is not as it was when the run was recorded: code, data, package versions."""
+    found = []
+    if tags.get("code.sha256") != code_digest():
+        commit = f" (commit {tags['git.commit'][:10]})" if "git.commit" in tags else ""
+        found.append(f"the code that computes results is not the recorded one{commit}")
+    if network is not None and tags.get("network.sha256") != network.digest:
+        found.append(f"{network.options.network} is not the recorded one")
+    if tags.get("data.sha256") != data:
+        found.append("the data is not the recorded one")
+    for name, now in versions().items():
+        before = tags.get(f"version.{name}")
+        if before != now:
+            found.append(f"{name} is {now}, it was {before}")
+    return found
+
+
+def main() -> int:
+    """Exit codes: 0 bit-identical, 1 not, 2 there is no such run."""
+    parser = argparse.ArgumentParser(prog="python -m runner.replay", description=str(__doc__).split("\n")[0])
+    parser.add_argument("run", help="a run's directory, or the id of its run in MLflow")
+    recorded = load(parser.parse_args().run)
+    directory = recorded.directory
+    assert directory is not None
+    experiment = build_plain(stored_config(directory))
+    start = journal.first(directory)
+    for change in changes(start["tags"], experiment.data_digest, experiment.recipe.own):
+        print(f"note: {change}")
+    resumed = any(record["kind"] == "resume" for record, _ in journal.read(directory))
+    difference = compare(recorded, trace.traced(experiment), resumed)
+    if difference:
+        print(f"different: {difference}")
+        return 1
+    print(f"bit-identical: {len(recorded.steps)} rows and the final weights")
+    return 0

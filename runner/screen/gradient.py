@@ -1,0 +1,83 @@
+"""TODO docstring of runner.screen.gradient."""
+
+from collections.abc import Mapping
+
+from rich.table import Table
+from rich.text import Text
+
+from runner.diagnosis.gradient.measure import Check, LayerCheck
+from runner.experiment.experiment import Experiment
+from runner.runs.record import Result
+from runner.screen import terminal
+from runner.screen.terminal import console
+
+
+def gradient(ended: Result, check: Check) -> None:
+    """The verdict of the gradient check of a run, layer by layer."""
+    rho = ", ".join(f"{layer.rho:.6f}" for layer in check.layers)
+    words = "right in every layer" if check.mistake is None else f"{check.mistake.kind}: {check.mistake.sentence}"
+    console().print(
+        Text(f"gradient of {ended.name}: {words} (rho by layer {rho}; relative error {check.relative_error:.1e})")
+    )
+    for layer in check.layers:
+        if not layer.ok and layer.worst:
+            one = layer.worst[0]
+            place = ", ".join(str(i) for i in one.place)
+            console().print(
+                Text(
+                    f"  worst of layer {layer.layer}: {one.part}[{place}] is {one.analytic:.6g}, not {one.numeric:.6g}"
+                )
+            )
+
+
+def remedy(experiment: Experiment) -> str:
+    """What would mend it: the override, where the mistake was asked for; else where to look."""
+    name = experiment.config["fault"]["name"]
+    return "" if name == "none" else f"it was asked for: fault={name}; fault=none is without it"
+
+
+def show(found: Check, experiment: Experiment) -> None:
+    """The table of layers, the worst coordinates of those that are wrong, the mistake."""
+    out, recipe = terminal.console(), experiment.recipe
+    shape = "-".join(str(width) for width in recipe.widths)
+    network = f"{shape}, {experiment.output}, {experiment.loss}"
+    if recipe.own is not None:
+        network = f"{recipe.own.options.network} {shape}"
+    rows = len(recipe.sets["train"].X)
+    fault = experiment.config["fault"]["name"]
+    asked = "" if fault == "none" else f", fault {fault}"
+    out.print(f"[bold]{experiment.dataset.name}[/] ({rows} rows)  {network}{asked}")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title, justify in (("layer", "left"), ("rho", "right"), ("W", "right"), ("b", "right"), ("error", "right")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    table.add_column("verdict")
+    for layer in found.layers:
+        of = {each.part.kind: each.rho for each in layer.parts}
+        verdict = "right" if layer.ok else "wrong"
+        error = f"{layer.relative_error:.1e}"
+        names = f" ({', '.join(each.part.name for each in layer.parts)})" if recipe.own is not None else ""
+        table.add_row(f"{layer.layer}{names}", _rho(layer.rho), _rho(of.get("W")), _rho(of.get("b")), error, verdict)
+    out.print(table)
+    for layer in found.layers:
+        if not layer.ok and layer.worst:
+            out.print(Text(worst(layer)))
+    if found.mistake is None:
+        out.print("the gradient is the slope of the cost in every layer")
+        return
+    out.print(Text(f"{found.mistake.kind}: {found.mistake.sentence}"), style="bold")
+    numbers: Mapping[str, float] = found.mistake.evidence
+    if numbers:
+        out.print(Text("  " + ", ".join(f"{key} = {value:.6g}" for key, value in numbers.items())))
+    if remedy(experiment):
+        out.print(Text(f"  {remedy(experiment)}"))
+
+
+def worst(layer: LayerCheck) -> str:
+    """The coordinate of a layer that is furthest off."""
+    one = layer.worst[0]
+    place = ", ".join(str(i) for i in one.place)
+    return f"  worst of layer {layer.layer}: {one.part}[{place}] is {one.analytic:.6g}, measured {one.numeric:.6g}"
+
+
+def _rho(value: float | None) -> str:
+    return "" if value is None else "no slope" if value != value else f"{value:.6f}"

@@ -1,0 +1,50 @@
+"""A run for a sweep as a whole, in a journal of its own: the leaderboard, and how many runs ended how."""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.runs.journal import Journal
+from runner.runs.provenance import command
+from runner.runs.record import Result
+from runner.sweeps import leaderboard
+
+
+def sweep_id(keys: Sequence[str]) -> str:
+    """The same jobs are the same sweep: what a killed sweep had made and what its repetition makes stand together."""
+    return hashlib.sha256("".join(sorted(set(keys))).encode()).hexdigest()[:10]
+
+
+def record(
+    sweep: str, sweep_dir: Path, results: Sequence[Result], words: Sequence[str], params: Mapping[str, Any]
+) -> Path:
+    """Record the sweep's own run; its directory. `words` are its command's, `params` what a search adds."""
+    best, directory = leaderboard.ranked(results)[0], sweep_dir / leaderboard.SUMMARY_DIR
+    files = leaderboard.write(results, sweep_dir)
+    with Journal.create(
+        directory,
+        name=f"sweep {sweep}",
+        experiment=best.experiment.tracking.experiment,
+        params={"runs": len(results), "best": best.name, **params},
+        tags={"sweep_summary": sweep, "best": best.name},
+        command=command(words),
+    ) as journal:
+        for file in files:
+            file.replace(journal.directory / file.name)
+            journal.artifact(file.name)
+        journal.end("finished", _counts(results, best))
+    return directory
+
+
+def _counts(results: Sequence[Result], best: Result) -> dict[str, float]:
+    """How many runs ended how, and the best objective where there is one."""
+    counts = {
+        f"runs/{status}": float(sum(result.status == status for result in results))
+        for status in ("finished", "pruned", "diverged", "error")
+    }
+    counts["runs/target_reached"] = float(sum(result.target_reached for result in results))
+    if not math.isnan(best.objective):
+        counts[f"best/{best.experiment.recipe.plan.objective}"] = best.objective
+    return counts
