@@ -4,6 +4,7 @@ Only the processes are: loky's and joblib's own pools give everything up when on
 """
 
 import contextlib
+import os
 import pickle
 import signal
 from collections.abc import Callable, Sequence
@@ -78,8 +79,9 @@ class Processes:
         for worker in self._all:
             worker.process.join(LEAVES_WITHIN / 10)
         for worker in self._all:
-            if worker.process.exitcode is None:
-                worker.process.kill()
+            if worker.process.exitcode is None:  # by its number: loky's processes have no kill() of their own
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(worker.process.pid, signal.SIGKILL)
             worker.process.join()
 
     def _pickled(self, digest: str, dataset: Dataset) -> bytes:
