@@ -17,8 +17,9 @@ from time import perf_counter
 from typing import NamedTuple
 
 from runner.diagnosis.gradient.check import check_recipe
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError, options
 from runner.nn import activations, faults, losses
 from runner.nn.faults import Meets

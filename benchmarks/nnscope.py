@@ -22,8 +22,8 @@ from benchmarks.diagnosis.scores import share
 from runner.diagnosis import failed
 from runner.diagnosis.case import UNDETERMINED
 from runner.diagnosis.trials import courses
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.experiment.schema import ConfigError
 from runner.nn.types import layers_of
 from runner.runs import findings

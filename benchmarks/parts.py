@@ -21,7 +21,7 @@ from benchmarks.peers import NEVER, PEERS, jax_loop, plain_numpy
 from benchmarks.problems import Problem, cost_of, problem, problems
 from benchmarks.streaming import streaming
 from benchmarks.whole import SCRIPTS
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.sweeps import planning
 from runner.training import shrink
 from runner.training.recipe import Recipe

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from runner.experiment import experiment
+from runner.experiment import build
 from runner.nn.types import layers_of
 from runner.training.recipe import Recipe
 
@@ -42,7 +42,7 @@ class Problem:
 
 def problem(name: str, iterations: int, *overrides: str) -> Problem:
     """A preset, or overrides of the default configuration, as a problem."""
-    made = experiment.compose(list(overrides))
+    made = build.compose(list(overrides))
     lr = made.config["optimizer"]["lr"]
     return Problem(name, made.recipe, made.config["architecture"]["activation"], lr, iterations)
 

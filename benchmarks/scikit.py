@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 
 SEEDS = 10
 FORMATS = ("csv", "npz", "h5")

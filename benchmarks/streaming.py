@@ -40,7 +40,7 @@ def measured(path: Path, streamed: bool, cold: bool) -> dict[str, dict[str, floa
     """Of each network: rows a second, seconds until the first step, the process's peak resident memory in MB."""
     if streamed:
         resource.setrlimit(resource.RLIMIT_DATA, (LIMIT, LIMIT))
-    from runner.experiment.experiment import compose
+    from runner.experiment.build import compose
     from runner.training.kinds import kind_of
 
     found = {}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]

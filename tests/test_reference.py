@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.experiment import Experiment
 from runner.nn.initializers import Generator, Initializer
 from runner.nn.types import Array
 from runner.training.recipe import Recipe

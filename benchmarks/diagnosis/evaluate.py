@@ -27,8 +27,9 @@ from runner.diagnosis import cures, diagnose, failed
 from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
 from runner.diagnosis.causes import fresh_init_of
 from runner.diagnosis.trials import courses, outcomes
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
 from runner.nn.faults import Meets
 from runner.runs import findings

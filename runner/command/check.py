@@ -12,8 +12,9 @@ import argparse
 
 from runner.diagnosis.gradient.check import check_recipe
 from runner.diagnosis.gradient.measure import Check
-from runner.experiment.compose import quoted
-from runner.experiment.experiment import Experiment, compose
+from runner.experiment.build import compose
+from runner.experiment.experiment import Experiment
+from runner.experiment.overrides import quoted
 from runner.screen.gradient import show
 
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
 from runner.runs import journal
 from runner.sweeps.search.loop import Search

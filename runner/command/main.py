@@ -14,7 +14,7 @@ from runner.command import session
 from runner.command.checked import Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
 from runner.command.session import Session, Whole
-from runner.experiment.compose import quoted
+from runner.experiment.overrides import quoted
 from runner.runs.names import run_name
 from runner.screen import help
 from runner.screen import run as screen

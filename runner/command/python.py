@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.runs import journal, model, trace
 from runner.runs.names import run_name
 from runner.runs.trace import Trace

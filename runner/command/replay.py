@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from runner.command.python import load
-from runner.experiment.experiment import build_plain
+from runner.experiment.build import build_plain
 from runner.experiment.identity import code_digest
 from runner.runs import journal, trace
 from runner.runs.provenance import versions

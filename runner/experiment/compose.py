@@ -8,7 +8,6 @@ groups once and sets the values on copies, by Hydra's own function: the same con
 import copy
 import pickle
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -19,11 +18,12 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
 from runner.experiment.schema import ConfigError, show, suggest
 
 OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
@@ -80,7 +80,7 @@ class Composer:
                 config, hydra = self._fast([*overrides, *extra])
         except COMPOSITION_ERRORS as first:
             problems, good = self._all_mistakes(overrides)
-            raise ConfigError(problems or [_one_line(first)], good if problems else []) from first
+            raise ConfigError(problems or [one_line(first)], good if problems else []) from first
         return Composed(config, hydra, [*overrides, *extra], extra, notes)
 
     def varied(self, plain: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Composer:
         """
         config = copy.deepcopy(plain)
         for text in overrides:
-            override = _parsed(text)
+            override = override_of(text)
             *path, name = override.key_or_group.split(".")
             if not self._is_value(override):
                 config[name] = copy.deepcopy(self._option(name, str(override.value())))
@@ -100,7 +100,7 @@ class Composer:
                 section = section.get(part, {})
             if name not in section:
                 raise ConfigError([f"{override.key_or_group}: there is no such key."])
-            section[name] = _plain_value(override.value())
+            section[name] = plain_value(override.value())
         return config
 
     def _option(self, group: str, option: str) -> Any:
@@ -142,7 +142,7 @@ class Composer:
         try:
             return OverridesParser.create(config_loader=self.loader).parse_overrides([override])[0]
         except HydraException as error:
-            message = f"{override}: an override is KEY=VALUE or KEY=VALUE,VALUE. {_one_line(error)}"
+            message = f"{override}: an override is KEY=VALUE or KEY=VALUE,VALUE. {one_line(error)}"
             raise ConfigError([message]) from error
 
     def for_hydra(self, overrides: Sequence[str]) -> list[str]:
@@ -187,7 +187,7 @@ class Composer:
 
     def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
         """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""
-        parsed = [_parsed(text) for text in overrides]
+        parsed = [override_of(text) for text in overrides]
         values = [override for override in parsed if self._is_value(override)]
         structure = tuple(str(override.input_line) for override in parsed if not self._is_value(override))
         if structure not in self._bases:
@@ -240,7 +240,7 @@ class Composer:
         try:
             parsed: Override = OverridesParser.create().parse_overrides([override])[0]
         except HydraException:
-            return f"{override}: an override is KEY=VALUE, like optimizer.lr=0.1. {_one_line(error)}"
+            return f"{override}: an override is KEY=VALUE, like optimizer.lr=0.1. {one_line(error)}"
         if parsed.is_sweep_override():
             if parsed.is_interval_sweep():
                 return f"{override}: an interval is for a search. Add search=random (or tpe)."
@@ -249,9 +249,9 @@ class Composer:
         if self._is_choice(override):
             there = self.options(key)
             return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
-        keys = _keys(self._compose(good))
+        keys = keys_of(self._compose(good))
         if key in keys:
-            return f"{override}: {_one_line(error)}"
+            return f"{override}: {one_line(error)}"
         same_name = [known for known in keys if known.split(".")[-1] == key.split(".")[-1]]
         near = f" Did you mean {' or '.join(same_name)}?" if same_name else suggest(key, [*keys, *self.groups])
         siblings = [known for known in keys if known.rpartition(".")[0] == key.rpartition(".")[0]]
@@ -278,14 +278,14 @@ class Composer:
         made_for = {entry.group.lstrip("/"): entry.value for entry in source.defaults_list if entry.override}
         replaced = {group for group, option in made_for.items() if choices.get(group) != option}
         given = {override.split("=")[0].lstrip("+") for override in overrides} - set(self.groups)
-        body = _keys(source.config)
+        body = keys_of(source.config)
         keys = [key for key in body if "." in key and key.split(".")[0] in replaced]
         if "dataset" in replaced:
             keys += [key for key in TIED_TO_DATA if key in body and key not in keys]
         keys = [key for key in keys if not any(key == name or key.startswith(f"{name}.") for name in given)]
         if not keys:
             return [], []
-        dropped = ", ".join(f"{key}={show(_plain(source.config, key))}" for key in keys)
+        dropped = ", ".join(f"{key}={show(as_written(source.config, key))}" for key in keys)
         instead = ", ".join(f"{group}={choices[group]}" for group in sorted(replaced))
         note = f"experiment={preset} is used with {instead}: what it sets for its own choice is left out ({dropped})."
         return [self._undo(key, choices) for key in keys], [note]
@@ -295,73 +295,4 @@ class Composer:
         group, _, name = key.partition(".")
         path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
         source = self.repository.load_config(path).config
-        return f"{key}={_as_override(_plain(source, name))}" if name in _keys(source) else f"~{key}"
-
-
-@lru_cache(maxsize=4096)
-def _parsed(override: str) -> Override:
-    """An override as Hydra's grammar has it; the jobs of a sweep share most of theirs."""
-    return OverridesParser.create().parse_overrides([override])[0]
-
-
-def quoted(override: str) -> str:
-    """The override with quotes around a name that Hydra's grammar does not know as one: dataset.target=Größe.
-
-    Only where it says what a file, a column or a run is called, and would not parse otherwise.
-    """
-    key, _, value = override.partition("=")
-    if not key.lstrip("+").startswith(("dataset.", "tracking.")) or value[:1] in ("", "[", "{", "'", '"', "$"):
-        return override
-    try:
-        _parsed(override)
-    except HydraException:
-        return f"{key}={_as_override(value)}"
-    return override
-
-
-def _keys(config: DictConfig) -> list[str]:
-    """Every key of a configuration, dotted, but Hydra's own."""
-
-    def walk(node: Any, prefix: str) -> list[str]:
-        found = []
-        for name, value in node.items():
-            found.append(f"{prefix}{name}")
-            if isinstance(value, dict):
-                found += walk(value, f"{prefix}{name}.")
-        return found
-
-    plain = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(plain, dict)
-    return walk({key: value for key, value in plain.items() if key != "hydra"}, "")
-
-
-def _plain(config: DictConfig, key: str) -> Any:
-    """A value as it is written: containers as such, interpolations unresolved."""
-    node: Any = OmegaConf.to_container(config, resolve=False)
-    for part in key.split("."):
-        node = node[part]
-    return node
-
-
-def _plain_value(value: Any) -> Any:
-    """A parsed override's value in plain containers."""
-    if isinstance(value, QuotedString):
-        return value.text
-    if isinstance(value, dict):
-        return {str(key): _plain_value(part) for key, part in value.items()}
-    return [_plain_value(part) for part in value] if isinstance(value, list) else value
-
-
-def _as_override(value: Any) -> str:
-    """A value in Hydra's override grammar."""
-    if isinstance(value, str):
-        return "'" + value.replace("'", "\\'") + "'"
-    if isinstance(value, list):
-        return "[" + ",".join(_as_override(part) for part in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_as_override(part)}" for key, part in value.items()) + "}"
-    return show(value)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())
+        return f"{key}={as_override(as_written(source, name))}" if name in keys_of(source) else f"~{key}"

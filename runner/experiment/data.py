@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import datasets
-from datasets import DataError, Dataset
+from datasets import Dataset
 from datasets.preparation import prepare
 from datasets.types import RowStream
 from runner.experiment.schema import options, show, suggest, validate
@@ -33,12 +33,9 @@ def dataset_problems(section: dict[str, Any]) -> list[str]:
     return problems + validate(prepare, common, "dataset", name="dataset")
 
 
-def load(section: dict[str, Any], problems: list[str]) -> Dataset | None:
-    try:
-        return loaded(json.dumps(section, sort_keys=True))
-    except DataError as error:
-        problems.append(f"dataset={section['name']}: {error}")
-        return None
+def load(section: dict[str, Any]) -> Dataset:
+    """The data of a `dataset` section. Raises DataError where it cannot be used."""
+    return loaded(json.dumps(section, sort_keys=True))
 
 
 @lru_cache(maxsize=8)

@@ -24,34 +24,50 @@ def objective(metric: str | list[str], mode: Mode | list[Mode]) -> None:
     """`objective.*`."""
 
 
-def objectives(section: Mapping[str, Any], metrics: Sequence[str], problems: list[str]) -> tuple[Objective, ...]:
-    """The objectives of a run that has these metrics, `auto` filled in; what is wrong goes to `problems`.
+def objectives(section: Mapping[str, Any], metrics: Sequence[str]) -> tuple[Objective, ...]:
+    """The objectives of a run that has these metrics, `auto` filled in, of a section without `objective_problems`.
 
     The first is what leaderboards, early stopping and pruning look at.
 
-    >>> objectives({"metric": "auto", "mode": "auto"}, ["train/cost", "val/cost"], [])
+    >>> objectives({"metric": "auto", "mode": "auto"}, ["train/cost", "val/cost"])
     (Objective(metric='val/cost', mode='min'),)
     """
-    watched, modes = section["metric"], section["mode"]
-    watched = watched if isinstance(watched, list) else [watched]
-    modes = modes if isinstance(modes, list) else [modes] * len(watched)
-    watched = [("val/cost" if "val/cost" in metrics else "train/cost") if name == "auto" else name for name in watched]
+    watched, modes = _listed(section, metrics)
+    return tuple(Objective(metric, _mode(metric, mode)) for metric, mode in zip(watched, modes, strict=True))
+
+
+def objective_problems(section: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:
+    """What is wrong with the objectives of a run that has these metrics."""
+    watched, modes = _listed(section, metrics)
     if not watched or len(modes) != len(watched) or len(set(watched)) != len(watched):
-        problems.append(
+        return [
             "objective must be one metric, or a list of different ones and as many modes or one. "
             f"Got {show(dict(section))}."
-        )
-        return (Objective("train/cost", "min"),)
-    found = []
-    for metric, mode in zip(watched, modes, strict=True):
+        ]
+    problems = []
+    for metric in watched:
         if metric.startswith("test/"):
             problems.append(
                 f"objective.metric={metric}: nothing is chosen on test rows. Hold some out with dataset.validation=0.2."
             )
         elif metric not in metrics:
             problems.append(no_metric("objective.metric", metric, metrics))
-        found.append(Objective(metric, ("max" if metric.endswith("/accuracy") else "min") if mode == "auto" else mode))
-    return tuple(found)
+    return problems
+
+
+def _listed(section: Mapping[str, Any], metrics: Sequence[str]) -> tuple[list[str], list[Mode]]:
+    """The metrics and their modes as two lists: one mode is that of all."""
+    watched, modes = section["metric"], section["mode"]
+    watched = watched if isinstance(watched, list) else [watched]
+    default = "val/cost" if "val/cost" in metrics else "train/cost"
+    named = [default if name == "auto" else name for name in watched]
+    return named, modes if isinstance(modes, list) else [modes] * len(watched)
+
+
+def _mode(metric: str, mode: Mode) -> Literal["min", "max"]:
+    if mode != "auto":
+        return mode
+    return "max" if metric.endswith("/accuracy") else "min"
 
 
 def no_metric(key: str, name: str, metrics: Sequence[str]) -> str:

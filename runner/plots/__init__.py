@@ -19,7 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from datasets import Dataset
-from runner.experiment.experiment import build_plain
+from runner.experiment.build import build_plain
 from runner.experiment.schema import ConfigError
 from runner.plots.answers import boundary, table
 from runner.plots.curves import cost, layers

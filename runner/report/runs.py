@@ -198,7 +198,7 @@ def _objective(params: Mapping[str, Any], summaries: Any) -> Objective:
     """What the runs were ranked by."""
     metrics = list(dict.fromkeys(key for summary in summaries for key in summary["metrics"]["last"]))
     section = {name: _listed(params[f"objective.{name}"]) for name in ("metric", "mode")}
-    return objectives(section, metrics, [])[0]
+    return objectives(section, metrics)[0]
 
 
 def _listed(text: Any) -> Any:

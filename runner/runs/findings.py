@@ -17,8 +17,9 @@ from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
 from runner.diagnosis.evidence import FRESH
 from runner.diagnosis.gradient.check import check_recipe
 from runner.diagnosis.gradient.measure import Check
+from runner.experiment.build import build_plain, compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, build_plain, compose_with
+from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
 from runner.runs import trace
 from runner.runs.files import SUMMARY, spelled, write_summary

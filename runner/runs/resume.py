@@ -6,7 +6,8 @@ from typing import Any
 
 import yaml
 
-from runner.experiment.experiment import Experiment, build_plain, compose
+from runner.experiment.build import build_plain, compose
+from runner.experiment.experiment import Experiment
 from runner.experiment.identity import NOT_DECISIVE
 from runner.experiment.schema import ConfigError, suggest
 from runner.runs import journal

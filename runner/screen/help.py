@@ -17,7 +17,7 @@ from urllib.parse import urlparse
 from runner.experiment import samplers
 from runner.experiment.compose import Composer
 from runner.experiment.data import dataset_function
-from runner.experiment.experiment import MODULES
+from runner.experiment.groups import MODULES
 from runner.experiment.schema import options
 
 TITLES = {

@@ -43,7 +43,7 @@ def portion(recipe: Recipe, members: int, groups: int, workers: int) -> int:
     `groups` is how many such kinds of members there are. Never so few that a step is mostly overhead, as long as every
     worker has one.
 
-    >>> from runner.experiment.experiment import compose
+    >>> from runner.experiment.build import compose
     >>> recipe = compose(["dataset=flower"]).recipe
     >>> portion(recipe, 1000, 1, 2), portion(recipe, 10, 1, 2), portion(recipe, 10, 8, 2), portion(recipe, 10, 1, 1)
     (125, 5, 10, 10)

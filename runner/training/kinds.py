@@ -10,7 +10,7 @@ from runner.training.trainable import Kind
 def kind_of(recipe: Recipe) -> Kind:
     """What trains this recipe, and answers what is asked about it.
 
-    >>> from runner.experiment.experiment import compose
+    >>> from runner.experiment.build import compose
     >>> kind = kind_of(compose(["dataset=xor"]).recipe)
     >>> kind.known, kind.stacks, list(kind.arrays(kind.start([kind.recipe]).parameters(0)))
     (True, True, ['W1', 'b1', 'W2', 'b2'])

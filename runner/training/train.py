@@ -71,8 +71,8 @@ def train(
     run that was never stopped. `prune` is asked at every row but the last two which members end there as pruned; the
     others do not notice.
 
-    >>> from runner.experiment import experiment
-    >>> recipe = experiment.compose(["dataset=xor", "training.iterations=2"]).recipe
+    >>> from runner.experiment.build import compose
+    >>> recipe = compose(["dataset=xor", "training.iterations=2"]).recipe
     >>> [type(event).__name__ for event in train([recipe])]
     ['Rows', 'Rows', 'Rows', 'End']
     """

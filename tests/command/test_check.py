@@ -12,8 +12,8 @@ import pytest
 from runner.command import check
 from runner.diagnosis.gradient.check import check_recipe, scratch
 from runner.diagnosis.gradient.measure import RHO_TOLERANCE, Check
+from runner.experiment.build import compose, compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose, compose_with
 from runner.experiment.schema import options
 from runner.nn import activations, losses
 

@@ -10,8 +10,8 @@ import pytest
 
 from runner.diagnosis import cures
 from runner.diagnosis.case import Finding
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.runs import journal
 from runner.runs.findings import CURE_OF, CURED_BY, case_of
 

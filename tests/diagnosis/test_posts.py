@@ -9,8 +9,8 @@ import pytest
 
 from runner.diagnosis import diagnose
 from runner.diagnosis.trials import courses
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.runs import findings
 from runner.runs.journal import read
 from runner.sweeps.jobs import Job, run

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from runner.experiment.compose import Composer, quoted
+from runner.experiment.compose import Composer
+from runner.experiment.overrides import quoted
 from runner.experiment.schema import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

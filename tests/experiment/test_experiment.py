@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import yaml
 
+from runner.experiment.build import compose, compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import MODULES, Experiment, compose, compose_with
+from runner.experiment.experiment import Experiment
+from runner.experiment.groups import MODULES
 from runner.experiment.schema import ConfigError, options
 from runner.runs import journal
 from runner.runs.files import SUMMARY

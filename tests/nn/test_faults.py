@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.diagnosis.gradient.check import check_recipe
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import ConfigError, options
 from runner.nn import activations, faults, initializers, losses, optimizers, schedules
 from runner.nn.faults import Meets

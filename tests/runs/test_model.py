@@ -221,7 +221,7 @@ def test_of_a_sweep_the_best_and_the_worst_have_a_model(artifacts: str, expected
 
 
 def test_a_model_that_is_there_is_not_written_again(tmp_path: Path) -> None:
-    from runner.experiment.experiment import compose
+    from runner.experiment.build import compose
     from runner.runs.result import Result
 
     run(["dataset=xor", "training.iterations=5"], tmp_path / "run")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import options
 from runner.nn import activations, losses
 from runner.nn.network import forward, make_pass

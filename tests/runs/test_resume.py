@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner import load
 from runner.command import replay
 from runner.command.python import run
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import ConfigError
 from runner.runs import journal, resume, trace
 from runner.runs.record import Record

@@ -7,7 +7,7 @@ import pytest
 
 from runner import load
 from runner.command.python import run
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import ConfigError
 from runner.runs.journal import JournalError
 

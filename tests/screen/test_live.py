@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.runs.record import Record
 from runner.screen.live import Standing
 

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from runner import load
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import Experiment, compose_with
+from runner.experiment.experiment import Experiment
 from runner.nn.losses import Head
 from runner.runs import journal
 from runner.runs.index import Index

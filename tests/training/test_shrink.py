@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.command import python
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import options
 from runner.nn import activations, faults, initializers, losses, optimizers, schedules, scores
 from runner.nn.optimizers import clip_by_norm

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runner.experiment import experiment
+from runner.experiment import build
 from runner.experiment.schema import options
 from runner.nn import activations, faults, initializers, losses, optimizers, schedules, scores
 from runner.nn.losses import OUTPUTS, PROBABILITIES
@@ -264,7 +264,7 @@ DATASETS = ["xor", "parity", "flower dataset.n=80", "spiral dataset.n=90", "pari
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_the_law_holds_on_forty_random_jobs_of_each_dataset(dataset: str):
     name, *settings_ = dataset.split()
-    sets = experiment.compose([f"dataset={name}", *settings_]).recipe.sets
+    sets = build.compose([f"dataset={name}", *settings_]).recipe.sets
     for seed in range(40):
         rng = np.random.default_rng(seed)
         shared = shared_parts(rng)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.training import threads
 from runner.training.train import train
 

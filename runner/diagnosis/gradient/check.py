@@ -31,10 +31,10 @@ WIDE = 50_000  # parameters from which on fewer coordinates are looked at
 def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
     """The check of a recipe's gradient and of its update: rho and relative error by layer, the mistake if there is one.
 
-    >>> from runner.experiment import experiment
-    >>> check_recipe(experiment.compose(["dataset=xor"]).recipe).ok
+    >>> from runner.experiment.build import compose
+    >>> check_recipe(compose(["dataset=xor"]).recipe).ok
     True
-    >>> check_recipe(experiment.compose(["dataset=xor", "fault=derivative_missing"]).recipe).mistake.kind
+    >>> check_recipe(compose(["dataset=xor", "fault=derivative_missing"]).recipe).mistake.kind
     'activation derivative missing'
     """
     job = scratch(recipe)

@@ -13,7 +13,7 @@ import numpy as np
 
 from datasets import Dataset
 from runner import Refusal
-from runner.experiment.experiment import build_plain
+from runner.experiment.build import build_plain
 from runner.training import threads
 from runner.training.machine import Machine, machine
 from runner.training.train import Event, Rows, train

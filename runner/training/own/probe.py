@@ -15,7 +15,7 @@ from runner.nn.types import Array
 from runner.training.own.load import load, still
 from runner.training.own.network import NetworkProblem, OwnNetwork
 from runner.training.own.source import digest
-from runner.training.own.stack import given, own_keys, score
+from runner.training.own.stack import given, score
 from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, OwnSource, Recipe
 
@@ -44,13 +44,6 @@ def trial(recipe: Recipe) -> float:
         if problems:
             raise NetworkProblem(*problems)
         return _cost(network, *given(recipe.sets["train"], recipe.own))
-
-
-def own_metrics(source: OwnSource, sets: Mapping[str, Data]) -> list[str]:
-    """The metrics of every row of its run."""
-    kinds = ("cost", "accuracy") if source.predicts else ("cost",)
-    names = [f"{name}/{kind}" for name in sets for kind in kinds]
-    return [*names, "grad_norm", *(key for keys in own_keys(source) for key in keys[:2])]
 
 
 def own_fault_problems(fault: Fault, name: str, own: Own) -> list[str]:

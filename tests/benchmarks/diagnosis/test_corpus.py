@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.diagnosis import corpus
 from runner.diagnosis.trials import outcomes
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.runs import findings
 
 ROOT = Path(__file__).resolve().parents[3]

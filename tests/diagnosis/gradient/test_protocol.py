@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.command.check import check_experiment
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.experiment.schema import ConfigError
 from runner.runs.trace import traced
 from runner.training.own.network import NetworkError

@@ -9,7 +9,7 @@ import pytest
 
 from runner.command.check import check_experiment
 from runner.diagnosis.gradient.measure import Check
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.runs.trace import traced
 
 NETWORKS = Path(__file__).resolve().parents[2] / "training" / "own" / "networks"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.sweeps.search.halving import Halving, at_rungs, rung_steps
 from runner.training.recipe import Recipe
 from runner.training.train import End, Prune, Rows, train

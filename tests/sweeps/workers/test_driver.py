@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from datasets import Dataset
+from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
-from runner.experiment.experiment import compose_with
 from runner.sweeps import duration, planning
 from runner.sweeps.jobs import Job, Stop
 from runner.sweeps.jobs import run as run_serially

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from runner.command.check import check_experiment
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.runs import journal
 from runner.runs.files import WEIGHTS
 from runner.runs.trace import load, traced

@@ -1,0 +1,365 @@
+"""Configuration in, a validated `Experiment` out: the only place where names in a configuration become functions.
+
+A configuration names a function of the group's one module and gives its arguments; nothing else in it is ever called.
+Every mistake in names, types, bounds, data, and in what goes with what is collected before anything is trained or
+written.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from datasets import DataError, Dataset
+from runner.experiment.compose import Composer
+from runner.experiment.data import (
+    Streamed,
+    label_values,
+    load,
+    score_of,
+    sets_of,
+    source_of,
+)
+from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target, Tracking
+from runner.experiment.groups import call, function, problems_of
+from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
+from runner.experiment.samplers import search_options
+from runner.experiment.schema import ConfigError, options
+from runner.nn import activations, faults, losses
+from runner.nn.architectures import Architecture
+from runner.training.kinds import kind_of
+from runner.training.own.network import NetworkProblem
+from runner.training.own.parts import parts_of, widths_of
+from runner.training.own.probe import examined, own_fault_problems, trial
+from runner.training.recipe import Data, OwnSource, Plan, Recipe
+
+ROWS = 200  # about so many rows a run, where training.log_every is auto
+
+
+def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Experiment:
+    """The experiment that `python -m runner OVERRIDES` would run.
+
+    Raises ConfigError with every mistake at once, and DataError's message among them.
+
+    >>> compose(["dataset=xor", "architecture.hidden=[3]"]).recipe.widths
+    (2, 3, 1)
+    """
+    return compose_with(Composer(config_dir), overrides)
+
+
+def compose_with(composer: Composer, overrides: Sequence[str]) -> Experiment:
+    """`compose`, for many jobs over the same files."""
+    try:
+        found = composer.compose(overrides)
+    except ConfigError as error:
+        raise ConfigError(error.problems + _further_problems(composer, error.good)) from error
+    return replace(build(found.config, found.overrides), composed=found)
+
+
+def _further_problems(composer: Composer, overrides: Sequence[str]) -> list[str]:
+    """What else is wrong, where the overrides that do not compose are left out."""
+    try:
+        build(composer.compose(overrides).config)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def build(config: DictConfig, overrides: Sequence[str] = ()) -> Experiment:
+    """Validate a composed configuration and make everything that it names.
+
+    Raises ConfigError: names, types, bounds, data files, and parts that do not go together, all at once.
+    """
+    return build_plain(_resolved(config), overrides)
+
+
+def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: Dataset | None = None) -> Experiment:
+    """`build`, for a configuration that is resolved already: nothing in it is interpolated.
+
+    `dataset` is what it names, where that has been loaded already, perhaps on another machine. Each step refuses what
+    it finds wrong, all of it at once, and the next one relies on that.
+    """
+    data = _prepared(plain, _found(plain, dataset))
+    network = _ours(plain, data) if data.architecture.own is None else _theirs(plain, data, overrides)
+    course = _planned(plain, data, network)
+    return Experiment(
+        config=plain,
+        overrides=tuple(overrides),
+        dataset=data.dataset,
+        recipe=course.recipe,
+        target=course.target,
+        tracking=Tracking(**plain["tracking"]),
+        sweep=SweepOptions(**plain["sweep"]),
+        diagnosis=DiagnosisOptions(**plain["diagnosis"]),
+        activation=network.activation,
+        output=data.output,
+        loss=network.loss,
+        constant_cost=network.constant_cost,
+        objectives=course.objectives,
+        search=search_options(plain["search"]),
+        labels=data.labels,
+        plots=plain["plots"],
+        progress=plain["progress"],
+    )
+
+
+class Material(NamedTuple):
+    """The data as training sees it, and the output function and loss that fit it."""
+
+    dataset: Dataset
+    architecture: Architecture
+    output: str
+    loss: str
+    sets: dict[str, Data]
+    labels: np.ndarray
+    source: Streamed | None
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The inputs and the outputs of a network for it."""
+        return self.dataset.n_features, self.sets["train"].Y.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """How many there are to train on."""
+        return len(self.sets["train"].X) if self.source is None else int(self.source.counts.sum())
+
+
+class Network(NamedTuple):
+    """What is trained: its `recipe`, complete but for what it is ranked by; `problems` are why its fault cannot be."""
+
+    recipe: Recipe
+    activation: str
+    loss: str
+    constant_cost: float
+    problems: list[str]
+
+
+class Course(NamedTuple):
+    """The recipe with its whole plan, what the run must reach, and what it is ranked by."""
+
+    recipe: Recipe
+    target: Target
+    objectives: tuple[Objective, ...]
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise ConfigError(problems)
+
+
+def _found(plain: dict[str, Any], dataset: Dataset | None) -> Dataset:
+    """The data, of a configuration in which every group's names, types and bounds are right."""
+    problems = problems_of(plain)
+    if dataset is None and not any(problem.startswith("dataset") for problem in problems):
+        try:
+            dataset = load(plain["dataset"])
+        except DataError as error:
+            problems.append(f"dataset={plain['dataset']['name']}: {error}")
+    _refuse(problems)
+    assert dataset is not None
+    return dataset
+
+
+def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
+    """The data as arrays, where output function, loss and labels go together."""
+    architecture: Architecture = call("architecture", plain["architecture"])
+    output, loss = _head(architecture, dataset)
+    _refuse(_head_problems(architecture, dataset, output, loss))
+    _refuse(_label_problems(plain, architecture, dataset, output))
+    sets, labels = sets_of(dataset, output, plain["dtype"])
+    source = source_of(dataset, output, plain["dtype"], labels)
+    return Material(dataset, architecture, output, loss, sets, labels, source)
+
+
+def _ours(plain: dict[str, Any], data: Material) -> Network:
+    """A network of the configuration, with its fault in it."""
+    fault: faults.Fault = call("fault", plain["fault"])
+    problems = _fault_problems(plain, data, fault)
+    fault = faults.Fault() if problems else fault
+    architecture = fault.architecture(data.architecture) if fault.architecture else data.architecture
+    recipe = _recipe(plain, data, fault, architecture, architecture.hidden)
+    if data.source is None:
+        constant = losses.constant_cost(data.loss, data.output, data.sets["train"].Y)
+    else:
+        constant = losses.constant_cost_of(data.loss, data.output, *data.source.moments())
+    return Network(recipe, architecture.activation, data.loss, constant, problems)
+
+
+def _theirs(plain: dict[str, Any], data: Material, overrides: Sequence[str]) -> Network:
+    """A network of the user's own, with the widths of its hidden layers where they can be told."""
+    own, dataset = data.architecture.own, data.dataset
+    assert own is not None
+    problems = [
+        f"{text}: a network of your own draws its weights itself; architecture=own has no init."
+        for text in overrides
+        if text.lstrip("+").startswith(("init=", "init."))
+    ]
+    if data.source is not None:
+        where = "architecture=own needs the rows in memory, and dataset.stream=true leaves them in their file."
+        problems.insert(0, where)
+    _refuse(problems)
+    classes = 0 if dataset.classes is None else len(dataset.classes)
+    try:
+        found = examined(own, data.sets, classes, plain["seed"], plain["dtype"])
+    except NetworkProblem as error:
+        raise ConfigError(error.problems) from error
+    widths = widths_of(parts_of(found.layout, *data.ends), *data.ends) or data.ends
+    hidden = widths[1:-1] if (widths[0], widths[-1]) == data.ends else ()
+    fault: faults.Fault = call("fault", plain["fault"])
+    problems = own_fault_problems(fault, plain["fault"]["name"], own)
+    recipe = _recipe(plain, data, faults.Fault() if problems else fault, data.architecture, hidden, own=found)
+    return Network(recipe, data.architecture.activation, "its own cost", float("nan"), problems)
+
+
+def _recipe(
+    plain: dict[str, Any],
+    data: Material,
+    fault: faults.Fault,
+    architecture: Architecture,
+    hidden: tuple[int, ...],
+    own: OwnSource | None = None,
+) -> Recipe:
+    arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
+    sets: Mapping[str, Data] = data.sets
+    if fault.sets:
+        sets = faulty_sets(data.dataset, data.output, plain["dtype"], json.dumps(plain["fault"]))
+    return Recipe(
+        sets=sets,
+        widths=(data.ends[0], *hidden, data.ends[1]),
+        activation=options(activations, "Activation")[architecture.activation](),
+        head=options(losses, "Head")[data.loss](data.output, architecture.epsilon),
+        score=score_of(data.dataset, data.output, data.labels),
+        optimizer=function("optimizer", plain["optimizer"]["name"]),
+        schedule=call("schedule", plain["schedule"]),
+        plan=_plan(plain["training"], data.rows),
+        initializer=call("init", plain["init"]),
+        fault=fault,
+        optimizer_arguments=fault.arguments(arguments) if fault.arguments else arguments,
+        l2=float(architecture.l2),
+        dropout=float(architecture.dropout),
+        seed=plain["seed"],
+        rng=plain["rng"],
+        dtype=plain["dtype"],
+        source=data.source,
+        own=own,
+    )
+
+
+def _plan(section: dict[str, Any], n: int) -> Plan:
+    """How long, in what portions, of n rows; what it is ranked by comes later."""
+    batch_size = min(section["batch_size"] or n, n)
+    iterations = section["epochs"] * -(-n // batch_size) if section["epochs"] else section["iterations"]
+    return Plan(
+        iterations=iterations,
+        batch_size=batch_size,
+        log_every=section["log_every"] if section["log_every"] != "auto" else max(1, -(-iterations // ROWS)),
+        checkpoint_every=section["checkpoint_every"],
+        patience=section["patience"],
+        shrink=section["shrink"],
+    )
+
+
+def _planned(plain: dict[str, Any], data: Material, network: Network) -> Course:
+    """What the run is ranked by and what it must reach: by default, half of what it costs to know nothing."""
+    metrics, wanted = kind_of(network.recipe).metrics, plain["training"]["target"]
+    problems = objective_problems(plain["objective"], metrics)
+    if wanted is not None and wanted["metric"] not in metrics:
+        problems.append(no_metric("training.target.metric", wanted["metric"], metrics))
+    _refuse([*problems, *network.problems])
+    ranked_by = objectives(plain["objective"], metrics)
+    plan = replace(network.recipe.plan, objective=ranked_by[0].metric, mode=ranked_by[0].mode)
+    recipe, cost = replace(network.recipe, plan=plan), network.constant_cost
+    if recipe.own is not None:
+        try:
+            cost = trial(recipe)  # all that training will call is called once, whatever the target
+        except NetworkProblem as error:
+            raise ConfigError(error.problems) from error
+    return Course(recipe, Target("train/cost", cost / 2) if wanted is None else Target(**wanted), ranked_by)
+
+
+def _resolved(config: DictConfig) -> dict[str, Any]:
+    try:
+        plain = OmegaConf.to_container(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError([" ".join(str(error).split())]) from error
+    return _without_missing(plain)
+
+
+def _without_missing(node: Any) -> Any:
+    """A key that is `???` is left out: whoever needs it says so, in its own words."""
+    if isinstance(node, dict):
+        return {str(key): _without_missing(value) for key, value in node.items() if value != "???"}
+    return node
+
+
+def _head(architecture: Architecture, dataset: Dataset) -> tuple[str, str]:
+    """The output function and the loss, `auto` filled in from the labels."""
+    output, loss = architecture.output, architecture.loss
+    if output == "auto" and dataset.classes is None:
+        output = "identity"
+    elif output == "auto":
+        output = "sigmoid" if len(dataset.classes or ()) == 2 else "softmax"
+    if loss == "auto":
+        loss = "cross_entropy" if output in losses.PROBABILITIES and dataset.classes else "mean_squared_error"
+    return output, loss
+
+
+def _head_problems(architecture: Architecture, dataset: Dataset, output: str, loss: str) -> list[str]:
+    problems = []
+    if loss.startswith("cross_entropy") and output not in losses.PROBABILITIES:
+        problems.append(
+            f"architecture.loss={loss} needs probabilities: architecture.output sigmoid or softmax. Got {output!r}"
+            + (" (auto: the targets are numbers, not classes)." if architecture.output == "auto" else ".")
+        )
+    elif loss.startswith("cross_entropy") and dataset.classes is None:
+        problems.append(f"architecture.loss={loss} needs classes, and the targets of {dataset.name} are numbers.")
+    if output == "softmax" and dataset.classes is None:
+        asked = "output=softmax" if architecture.own is None else "labels=one_hot"
+        problems.append(f"architecture.{asked} needs classes, and the targets of {dataset.name} are numbers.")
+    return problems
+
+
+def _label_problems(plain: dict[str, Any], architecture: Architecture, dataset: Dataset, output: str) -> list[str]:
+    """Labels that the output function cannot reach are refused, unless the configuration says that it knows."""
+    if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
+        return []
+    low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
+    if dataset.classes is not None:
+        values = label_values(dataset)
+    elif dataset.stream is not None:
+        values = np.unique([dataset.stream.targets.y.low, dataset.stream.targets.y.high])
+    else:
+        values = np.unique(dataset.train.y)
+    outside = [f"{value:g}" for value in values if not low <= value <= high]
+    if not outside:
+        return []
+    what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
+    return [
+        f"architecture.output={output} gives values in ({low:g}, {high:g}), and {dataset.name} has the "
+        f"label{'s' if len(outside) > 1 else ''} {what}. architecture.output=auto fits the labels; "
+        "allow_unreachable_labels=true trains all the same."
+    ]
+
+
+def _fault_problems(plain: dict[str, Any], data: Material, fault: faults.Fault) -> list[str]:
+    """A fault that this network cannot have is refused: the run would look as if it did no harm."""
+    architecture, (inputs, outputs) = data.architecture, data.ends
+    widths = (inputs, *architecture.hidden, outputs)
+    why = fault.impossible(faults.Meets(widths, architecture.activation, data.output, data.loss, architecture.l2))
+    if data.source is not None and (fault.sets is not None or fault.dropout_at_test):
+        why = "needs the rows in memory, and dataset.stream=true leaves them in their file."
+    return [f"fault={plain['fault']['name']} {why}"] if why else []
+
+
+@lru_cache(maxsize=16)
+def faulty_sets(dataset: Dataset, output: str, dtype: str, fault: str) -> Mapping[str, Data]:
+    """`sets_of` with a fault (its section as JSON) in them, made once: the jobs of a sweep share the arrays."""
+    wrong: faults.Fault = call("fault", json.loads(fault))
+    assert wrong.sets is not None
+    return wrong.sets(sets_of(dataset, output, dtype)[0])
