@@ -52,8 +52,7 @@ class Outcome(NamedTuple):
 
 def work(recipe: Recipe) -> float:
     """The multiplications of one training, forward and backward."""
-    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
-    weights = sum(a * b for a, b in pairwise((features, *recipe.widths[1:])))
+    weights = sum(a * b for a, b in pairwise(shrink.trained_widths(recipe)))
     return 3.0 * weights * recipe.plan.batch_size * recipe.plan.iterations
 
 

@@ -25,6 +25,7 @@ from runner.runs import trace
 from runner.runs.files import SUMMARY, spelled, write_summary
 from runner.runs.journal import Journal, first
 from runner.runs.result import Result
+from runner.training.kinds import kind_of
 from runner.training.nonfinite import NonFinite
 
 NOTE, TAG = "mlflow.note.content", "diagnosis"
@@ -60,7 +61,9 @@ def checked(results: Sequence[Result]) -> list[tuple[Result, Check]]:
     found = []
     for result in results:
         recipe = result.experiment.recipe
-        if not result.experiment.diagnosis.check_gradients or recipe.source is not None or result.status == "error":
+        if not result.experiment.diagnosis.check_gradients or result.status == "error":
+            continue
+        if not kind_of(recipe).in_memory:
             continue
         check = check_recipe(recipe)
         if check.mistake is not None and not result.findings:
@@ -83,9 +86,10 @@ def _found(result: Result, composer: Composer) -> list[Finding]:
     """Of a network of the user's own, and of streamed rows, only the gradient can be looked at: there is no stack of
     variants to train on scratch copies."""
     experiment = result.experiment
-    if experiment.recipe.source is not None:
+    kind = kind_of(experiment.recipe)
+    if not kind.in_memory:
         return []
-    if experiment.recipe.own is not None:
+    if not kind.known:
         what = "non-finite" if result.nonfinite else "target missed"
         step = result.nonfinite.step if result.nonfinite else result.step
         return [diagnosis.of_gradient(check_recipe(experiment.recipe), what, step)]
@@ -130,7 +134,7 @@ def cured(
     pairs = []
     for result in results:
         experiment = result.experiment
-        if not result.findings or not experiment.diagnosis.cure or experiment.recipe.own is not None:
+        if not result.findings or not experiment.diagnosis.cure or not kind_of(experiment.recipe).known:
             continue
         found = [Finding(**finding) for finding in result.findings]
         case = case_of(experiment, composer)

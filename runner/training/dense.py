@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from runner.nn.types import Array, Part, layers_of, parts_of
+from runner.nn.types import Array, Part, layers_of, parts_of, spans
 from runner.training import shrink
 from runner.training.recipe import Recipe
 from runner.training.stack import Stack, metric_keys
@@ -29,6 +29,10 @@ class DenseKind:
     @property
     def largest(self) -> int:
         return max(fan_in * fan_out for fan_in, fan_out in pairwise(shrink.trained_widths(self.recipe)))
+
+    @property
+    def size(self) -> int:
+        return spans(self.recipe.widths)[-1].stop
 
     @property
     def parts(self) -> list[Part]:

@@ -147,6 +147,10 @@ class Kind(Protocol):
         """The numbers in the largest matrix that each row of a batch is multiplied by: what threads pay for."""
 
     @property
+    def size(self) -> int:
+        """The numbers in θ as `parameters` gives it."""
+
+    @property
     def parts(self) -> list[Part]:
         """The arrays of θ by name, layer by layer, as `parameters` gives it."""
 

@@ -13,13 +13,12 @@ import numpy as np
 from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Costs, Mistake
-from runner.diagnosis.gradient.own import check_own, own_parts
-from runner.nn import types
+from runner.diagnosis.gradient.own import check_own
 from runner.nn.faults import Fault
 from runner.nn.network import Network, forward, make_pass, with_ones
 from runner.nn.types import Array, affine_of
 from runner.training import threads
-from runner.training.own.stack import OwnStack
+from runner.training.kinds import kind_of
 from runner.training.recipe import Data, Recipe
 from runner.training.stack import Stack
 from runner.training.trainable import Snapshot
@@ -38,13 +37,14 @@ def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
     'activation derivative missing'
     """
     job = scratch(recipe)
-    if job.own is not None:
+    kind = kind_of(job)
+    if not kind.known:
         with threads.limited(job), np.errstate(all="ignore"):
             found = check_own(job, seed)
-            ours = found.ok and job.own.options.update == "ours"
+            ours = found.ok and not kind.updates_itself
             wrong = _update(job, found.gradient[None]) if ours else None
             return found._replace(ok=False, mistake=wrong) if wrong else found
-    parts = types.parts_of(job.widths)
+    parts = kind.parts
     theta = gradcheck.scratch(parts, seed)
     with threads.limited(job), np.errstate(all="ignore"):
         stack = Stack([job], Snapshot(0, np.arange(1), theta[None], None))
@@ -132,8 +132,7 @@ def _update(recipe: Recipe, g: Array) -> Mistake | None:
     wanted = list(_steps(replace(recipe, fault=Fault()), g))
     if all(_close(a, b) for a, b in zip(given, wanted, strict=True)):
         return None
-    parts = types.parts_of(recipe.widths) if recipe.own is None else own_parts(recipe)
-    bias = np.concatenate([np.full(part.stop - part.start, part.kind == "b") for part in parts])
+    bias = np.concatenate([np.full(part.stop - part.start, part.kind == "b") for part in kind_of(recipe).parts])
     first, expected = given[0], wanted[0]
     if _close(first, -expected):
         return Mistake("ascent", None, "The update adds the step where it should take it away: up the slope.", {})
@@ -148,7 +147,6 @@ def _update(recipe: Recipe, g: Array) -> Mistake | None:
 
 def _steps(recipe: Recipe, g: Array) -> Iterator[Array]:
     """The first steps (1, P) of an update that is given g, and then g / 2."""
-    kind = Stack if recipe.own is None else OwnStack
-    stack = kind([recipe], Snapshot(0, np.arange(1), np.ones_like(g), None))
+    stack = kind_of(recipe).start([recipe], Snapshot(0, np.arange(1), np.ones_like(g), None))
     for share in (1.0, 0.5):
         yield stack.advance(share * g).copy()

@@ -13,9 +13,9 @@ from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
 from runner.nn.types import Array, Part
+from runner.training.kinds import kind_of
 from runner.training.own.load import load, still
 from runner.training.own.network import OwnNetwork
-from runner.training.own.parts import parts_of
 from runner.training.own.stack import given, source_of
 from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, Recipe
@@ -32,7 +32,7 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
     source, data = source_of(recipe), recipe.sets["train"]
     network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
     X, Y = given(data, source)
-    parts = own_parts(recipe)
+    parts = kind_of(recipe).parts
     theta = gradcheck.scratch(parts, seed)
 
     def cost(theta: Array) -> float:
@@ -60,11 +60,6 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
         network.write(theta)
         return found._replace(mistake=_mixed(network, recipe, found.mistake) or found.mistake)
     return found
-
-
-def own_parts(recipe: Recipe) -> list[Part]:
-    """What weights and biases the network's parameters are, layer by layer."""
-    return parts_of(source_of(recipe).layout, recipe.widths[0], recipe.widths[-1])
 
 
 def _mixed(network: OwnNetwork, recipe: Recipe, found: Mistake) -> Mistake | None:

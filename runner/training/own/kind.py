@@ -42,6 +42,10 @@ class OwnKind:
         return max(prod(shape) for _, shape in self.source.layout)
 
     @property
+    def size(self) -> int:
+        return sum(prod(shape) for _, shape in self.source.layout)
+
+    @property
     def parts(self) -> list[Part]:
         return parts_of(self.source.layout, self.recipe.widths[0], self.recipe.widths[-1])
 
