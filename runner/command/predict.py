@@ -47,17 +47,16 @@ def predictions(run: trace.Trace, path: str, inputs: str | None = None, delimite
 
 def check(run: trace.Trace) -> None:
     """Raises PredictError where a run has no weights to predict by."""
-    weights = [*run.own.values(), *(part for layer in run.weights for part in layer)]
-    if not weights:
+    if not run.arrays:
         raise PredictError(f"{run.directory} has no weights: its run is {run.status}. Only a run that ended has some.")
-    if not all(np.isfinite(part).all() for part in weights):
+    if not all(np.isfinite(part).all() for part in run.arrays.values()):
         raise PredictError(f"{run.directory} has weights that are not finite: its run {run.status}.")
 
 
 def header(run: trace.Trace) -> list[str]:
     """The names of the columns: what is predicted, and of classes the outputs."""
     classes = run.network["classes"]
-    if classes is None or run.own:  # what a network of the user's own answers may be classes already
+    if classes is None or not run.known:  # what a network of the user's own answers may be classes already
         return ["prediction"]
     if run.network["output"] == "softmax":
         return ["prediction", *(f"P({label(each)})" for each in classes)]

@@ -18,7 +18,8 @@ from runner.experiment.identity import code_digest
 from runner.runs import journal, trace
 from runner.runs.provenance import versions
 from runner.runs.resume import stored_config
-from runner.training.recipe import OwnSource
+from runner.training.kinds import kind_of
+from runner.training.trainable import Kind
 
 
 def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | None:
@@ -40,24 +41,20 @@ def compare(recorded: trace.Trace, again: trace.Trace, resumed: bool) -> str | N
     surplus = sorted(set(where) - set(again.steps.tolist()))
     if surplus and not resumed:
         return f"step {surplus[0]}: recorded, and now there is no such row"
-    for number, (old_layer, new_layer) in enumerate(zip(recorded.weights, again.weights, strict=True), 1):
-        for name, old_array, new_array in zip(("W", "b"), old_layer, new_layer, strict=True):
-            if not np.array_equal(old_array, new_array, equal_nan=True):
-                return f"final weights: {name} of layer {number} differs"
-    for name, array in recorded.own.items():
-        if not np.array_equal(array, again.own[name], equal_nan=True):
+    for name, array in recorded.arrays.items():
+        if name not in again.arrays or not np.array_equal(array, again.arrays[name], equal_nan=True):
             return f"final weights: {name} differs"
     return None
 
 
-def changes(tags: Mapping[str, str], data: str, network: OwnSource | None = None) -> list[str]:
+def changes(tags: Mapping[str, str], data: str, kind: Kind | None = None) -> list[str]:
     """What is not as it was when the run was recorded: code, data, package versions."""
     found = []
     if tags.get("code.sha256") != code_digest():
         commit = f" (commit {tags['git.commit'][:10]})" if "git.commit" in tags else ""
         found.append(f"the code that computes results is not the recorded one{commit}")
-    if network is not None and tags.get("network.sha256") != network.digest:
-        found.append(f"{network.options.network} is not the recorded one")
+    if kind is not None and tags.get("network.sha256", "") != kind.digest:
+        found.append(f"{kind.title} is not the recorded one")
     if tags.get("data.sha256") != data:
         found.append("the data is not the recorded one")
     for name, now in versions().items():
@@ -76,7 +73,7 @@ def main() -> int:
     assert directory is not None
     experiment = build_plain(stored_config(directory))
     start = journal.first(directory)
-    for change in changes(start["tags"], experiment.data_digest, experiment.recipe.own):
+    for change in changes(start["tags"], experiment.data_digest, kind_of(experiment.recipe)):
         print(f"note: {change}")
     resumed = any(record["kind"] == "resume" for record, _ in journal.read(directory))
     difference = compare(recorded, trace.traced(experiment), resumed)

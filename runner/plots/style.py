@@ -145,8 +145,8 @@ def described(run: Trace, most: int) -> str:
     relation = "≤" if target["metric"].endswith("/cost") else "≥"
     met = "reached" if target["reached"] else "missed"
     words = [f"{shape}{hidden} {network['output']}, {network['loss'].replace('_', ' ')}"]
-    if "own" in network:
-        words = [f"{network['own']['options']['network']} {shape}"]
+    if not run.known:
+        words = [f"{run.title} {shape}"]
     words.append(f"target {target['metric']} {relation} {target['value']:.4g} {met}")
     if summary["name"] != summary["dataset"]["name"]:
         words.append(f"run {summary['name']}")

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from runner.report.phasemap import SEED
 from runner.report.runs import Run, Sweep, points, settings
 from runner.runs import journal
 from runner.runs.files import FOLDER
+from runner.training.nonfinite import NonFinite
 
 HEAVIEST = 600_000  # bytes of a picture
 MOST_CELLS = 400  # of the phase map, in its table
@@ -29,7 +30,7 @@ def html(sweep: Sweep) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"number": number, "value": value, "words": words, "whole": whole}
+    jinja.filters |= {"number": number, "value": value, "words": words, "place": lambda bad: str(NonFinite(**bad))}
     phases = points(sweep)
     return jinja.get_template("page.html").render(
         sweep=sweep,
@@ -156,12 +157,6 @@ def value(given: Any) -> str:
 
 def words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def whole(bad: Mapping[str, Any]) -> str:
-    """The first non-finite value in words."""
-    gradient = f", the first bad gradient is {bad['first_bad_gradient']}" if bad["first_bad_gradient"] else ""
-    return f"{bad['array']} of layer {bad['layer']} at step {bad['step']}{gradient}"
 
 
 def _short(y: float) -> float | None:

@@ -27,6 +27,7 @@ from runner.runs import journal, model_code
 from runner.runs.files import MODEL, SUMMARY, WEIGHTS
 from runner.runs.journal import Journal, JournalError
 from runner.runs.result import Result
+from runner.training.kinds import kind_of
 
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where there is one: ten times sooner
 FEW = 100  # columns of which two rows make a short example
@@ -40,7 +41,7 @@ def write(directory: Path, experiment: Experiment, register: str | None = None) 
     """
     summary = json.loads((directory / SUMMARY).read_text())
     network = summary["network"]
-    if not (directory / WEIGHTS).exists() or "own" in network:
+    if not (directory / WEIGHTS).exists() or not kind_of(experiment.recipe).known:
         return None
     layers, _ = model_code.arrays_of(directory / WEIGHTS)
     if not all(np.isfinite(part).all() for layer in layers for part in layer):

@@ -10,6 +10,7 @@ from runner.experiment.experiment import Experiment
 from runner.runs.record import Result
 from runner.screen import terminal
 from runner.screen.terminal import console
+from runner.training.kinds import kind_of
 
 
 def gradient(ended: Result, check: Check) -> None:
@@ -21,13 +22,7 @@ def gradient(ended: Result, check: Check) -> None:
     )
     for layer in check.layers:
         if not layer.ok and layer.worst:
-            one = layer.worst[0]
-            place = ", ".join(str(i) for i in one.place)
-            console().print(
-                Text(
-                    f"  worst of layer {layer.layer}: {one.part}[{place}] is {one.analytic:.6g}, not {one.numeric:.6g}"
-                )
-            )
+            console().print(Text(worst(layer)))
 
 
 def remedy(experiment: Experiment) -> str:
@@ -41,8 +36,9 @@ def show(found: Check, experiment: Experiment) -> None:
     out, recipe = terminal.console(), experiment.recipe
     shape = "-".join(str(width) for width in recipe.widths)
     network = f"{shape}, {experiment.output}, {experiment.loss}"
-    if recipe.own is not None:
-        network = f"{recipe.own.options.network} {shape}"
+    kind = kind_of(recipe)
+    if not kind.known:
+        network = f"{kind.title} {shape}"
     rows = len(recipe.sets["train"].X)
     fault = experiment.config["fault"]["name"]
     asked = "" if fault == "none" else f", fault {fault}"
@@ -55,7 +51,7 @@ def show(found: Check, experiment: Experiment) -> None:
         of = {each.part.kind: each.rho for each in layer.parts}
         verdict = "right" if layer.ok else "wrong"
         error = f"{layer.relative_error:.1e}"
-        names = f" ({', '.join(each.part.name for each in layer.parts)})" if recipe.own is not None else ""
+        names = f" ({', '.join(each.part.name for each in layer.parts)})" if not kind.known else ""
         table.add_row(f"{layer.layer}{names}", _rho(layer.rho), _rho(of.get("W")), _rho(of.get("b")), error, verdict)
     out.print(table)
     for layer in found.layers:

@@ -1,7 +1,7 @@
 """What people read on the terminal: what is trained, the result, a leaderboard. `runner.screen.live` is what moves."""
 
+import math
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 from rich.console import Console
@@ -15,6 +15,7 @@ from runner.runs.provenance import command
 from runner.runs.result import Result
 from runner.screen.terminal import console, number, sparkline
 from runner.training import shrink, threads
+from runner.training.kinds import kind_of
 
 
 def introduce(experiment: Experiment) -> None:
@@ -26,9 +27,11 @@ def introduce(experiment: Experiment) -> None:
     hidden = f" {experiment.activation}" if len(recipe.widths) > 2 else ""
     network = f"{shape}{hidden}, {experiment.output}, {experiment.loss}  init {config['init']['name']}"
     update = config["optimizer"]["name"]
-    if recipe.own is not None:
-        network = f"{recipe.own.options.network} {shape}, {sum(prod(s) for _, s in recipe.own.layout)} parameters"
-        update = "its own step," if recipe.own.options.update == "own" else update
+    kind = kind_of(recipe)
+    if not kind.known:
+        network = f"{kind.title} {shape}, {kind.size} parameters"
+    if kind.updates_itself:
+        update = "its own step,"
     out.print(
         f"[bold]{experiment.dataset.name}[/] ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}, "
         f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
@@ -48,12 +51,11 @@ def result(ended: Result) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, justify in (("", "left"), ("last", "right"), ("best", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
+    metrics = kind_of(experiment.recipe).metrics
     for name in experiment.recipe.sets:
-        for kind in ("cost", "accuracy"):
-            if f"{name}/{kind}" not in ended.last and experiment.recipe.own is not None:
-                continue  # it has no predict(X)
-            key = f"{name}/{kind}"
-            table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
+        for key in (f"{name}/cost", f"{name}/accuracy"):
+            if key in metrics:  # a network of the user's own may have no predict(X)
+                table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
     table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
     out.print(f"{ended.status} after {ended.step} iterations in {ended.seconds:.2f} s   {sparkline(ended.curve)}")
     out.print(table)
@@ -65,8 +67,8 @@ def result(ended: Result) -> None:
     relation = "<=" if target.metric.endswith("/cost") else ">="
     met = "reached" if ended.target_reached else "missed"
     constant = f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
-    if experiment.recipe.own is not None:
-        constant = ""
+    if math.isnan(experiment.constant_cost):
+        constant = ""  # the cost is the user's own
     out.print(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}")
     out.print(f"in {relative(ended.directory)}")
 
@@ -119,7 +121,5 @@ def _words(name: str) -> str:
 
 def where(ended: Result) -> str:
     """The first non-finite value of a run, in words."""
-    bad = ended.nonfinite
-    assert bad is not None
-    gradient = f", the first bad gradient is {bad.first_bad_gradient}" if bad.first_bad_gradient else ""
-    return f"{bad.array} of layer {bad.layer} at step {bad.step}{gradient}"
+    assert ended.nonfinite is not None
+    return str(ended.nonfinite)

@@ -17,7 +17,7 @@ PORTIONS = 4
 
 def member_step(recipe: Recipe) -> float:
     """Seconds that a step takes for each member of a stack."""
-    widths = (shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0], *recipe.widths[1:])
+    widths = shrink.trained_widths(recipe)
     rows = recipe.plan.batch_size
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     activations = rows * sum(widths[1:])

@@ -98,10 +98,9 @@ def stacks(experiments: Sequence[Experiment], workers: int = 1) -> list[list[int
 def stack_size(experiment: Experiment) -> int:
     """How many members of this kind to train at once: one where a single one fills what a stack may."""
     recipe = experiment.recipe
-    if recipe.own is not None:
-        return 1  # its code knows of one network
-    features = shrink.coordinates(recipe) if shrink.applies(recipe) else recipe.widths[0]
-    widths = (features, *recipe.widths[1:])
+    if not kind_of(recipe).stacks:
+        return 1
+    widths = shrink.trained_widths(recipe)
     parameters = sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
     activations = recipe.plan.batch_size * sum(widths[1:])
     # θ, g, the step and one moment; Z, A, dZ and f'(Z).
