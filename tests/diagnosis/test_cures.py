@@ -1,6 +1,7 @@
 """Cures: nothing is called one that was not run, and what is called one reaches the target on every fresh seed."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from runner.runs import journal
 from runner.runs.findings import CURE_OF, CURED_BY, case_of
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def tags(directory: Path) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def tags(directory: Path) -> dict[str, Any]:
 def test_the_cure_of_a_post_is_searched_run_and_linked(post: str, tmp_path: Path) -> None:
     words = [f"experiment=posts/{post}", "diagnosis.cure=true", "tracking=none", "plots=false", "hydra.run.dir=run"]
     command = [sys.executable, "-m", "runner", *words]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=HERE, capture_output=True, text=True)
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     cure = summary["findings"][0]["cure"]
     assert cure["override"], cure["words"]

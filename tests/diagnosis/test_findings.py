@@ -1,6 +1,7 @@
 """What is told, and where: of a failed run only, in summary.json, in the journal, and of networks of the user's own."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from runner.runs import findings, journal
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
 UNREACHED = "{metric:train/cost,value:1e-9}"
 OWN = ROOT / "tests" / "training" / "own" / "networks"
 
@@ -20,7 +22,7 @@ OWN = ROOT / "tests" / "training" / "own" / "networks"
 def run(folder: Path, *overrides: str) -> tuple[str, dict]:
     """What a command prints, and the summary of its run."""
     command = [sys.executable, "-m", "runner", *overrides, "tracking=offline", "hydra.run.dir=run"]
-    done = subprocess.run(command, cwd=folder, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=HERE, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout, json.loads((folder / "run" / "summary.json").read_text())
 
@@ -69,7 +71,7 @@ def test_the_gradient_is_checked_where_that_is_asked_for_whether_the_run_failed_
 ) -> None:
     words = ["dataset=xor", f"fault={fault}", "diagnosis.check_gradients=true", "tracking=offline", "hydra.run.dir=run"]
     command = [sys.executable, "-m", "runner", *words]
-    done = subprocess.run(command, cwd=tmp_path, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, env=HERE, capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert "target train/cost <= 0.346574: reached" in done.stdout
     assert ("right in every layer" in done.stdout) == (code == 0)

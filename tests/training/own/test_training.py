@@ -1,6 +1,7 @@
 """A network of the user's own goes through everything that a run goes through: records, sweeps, resuming, replay."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from runner.runs.trace import load, traced
 from runner.sweeps.jobs import Job, Stop, run
 
 ROOT = Path(__file__).resolve().parents[3]
+HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
 NETWORKS = Path(__file__).parent / "networks"
 COLUMNS = ["architecture.samples=columns"]
 
@@ -36,7 +38,10 @@ def words(network: str, *others: str) -> list[str]:
 
 def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)}
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        env=HERE,
     )
 
 
