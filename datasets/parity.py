@@ -53,12 +53,7 @@ def parity(
         raise DataError(f"dataset.width={width} of parity is for code=binary; code=integer has one column.")
     if test_to is not None and test_to <= n:
         raise DataError(f"dataset.test_to={test_to} of parity must be above dataset.n={n}: the test is n+1..test_to.")
-    largest = n if test_to is None else test_to
-    columns = None if code == "integer" else largest.bit_length() if width is None else width
-    if columns is not None and columns < largest.bit_length():
-        raise DataError(
-            f"dataset.width={columns} of parity is too narrow: {largest} needs {largest.bit_length()} bits."
-        )
+    columns = None if code == "integer" else _columns(n if test_to is None else test_to, width)
     return Dataset(
         "parity",
         train=_integers(1, n, columns),
@@ -66,6 +61,14 @@ def parity(
         classes=(0.0, 1.0),
         inputs=("x",) if columns is None else tuple(f"bit_{k}" for k in range(columns)),
     )
+
+
+def _columns(largest: int, width: int | None) -> int:
+    """How many columns the binary code has: as many as asked for, or as the largest integer needs."""
+    needed = largest.bit_length()
+    if width is not None and width < needed:
+        raise DataError(f"dataset.width={width} of parity is too narrow: {largest} needs {needed} bits.")
+    return needed if width is None else width
 
 
 def _integers(first: int, last: int, columns: int | None) -> Rows:

@@ -49,11 +49,7 @@ def spiral(
 
     def draw(rows: int, seed: int) -> Rows:
         u = _legacy(rows, seed) if rng == "legacy" else np.random.default_rng(seed).random(rows)
-        r = np.linspace(0, radius, rows) + noise * u
-        theta = np.linspace(0, 2 * np.pi * turns, rows)
-        boundaries = [rows * c // classes for c in range(classes + 1)]
-        y = np.repeat(np.arange(classes, dtype=np.int64), np.diff(boundaries))
-        return Rows(np.column_stack([r * np.cos(theta), r * np.sin(theta)]), y)
+        return _along(np.linspace(0, radius, rows) + noise * u, turns, classes)
 
     return Dataset(
         "spiral",
@@ -62,6 +58,14 @@ def spiral(
         classes=tuple(float(c) for c in range(classes)),
         inputs=("x1", "x2"),
     )
+
+
+def _along(r: Array, turns: float, classes: int) -> Rows:
+    """The rows at the radii `r` (n,), and which stretch of the spiral each is on."""
+    theta = np.linspace(0, 2 * np.pi * turns, len(r))
+    boundaries = [len(r) * c // classes for c in range(classes + 1)]
+    y = np.repeat(np.arange(classes, dtype=np.int64), np.diff(boundaries))
+    return Rows(np.column_stack([r * np.cos(theta), r * np.sin(theta)]), y)
 
 
 def _legacy(rows: int, seed: int) -> Array:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.sweeps.workers.cluster import INSTALL
-from tests.sweeps import ROOT, runs, same, start, sweep
+from tests.swept import ROOT, runs, same, start, sweep
 
 pytestmark = pytest.mark.slow
 RAY = Path(sys.executable).with_name("ray")

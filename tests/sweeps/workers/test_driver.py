@@ -25,7 +25,7 @@ from runner.sweeps.workers import driver as executor
 from runner.sweeps.workers.driver import ATTEMPTS
 from runner.sweeps.workers.processes import Processes, how
 from runner.sweeps.workers.worker import CrewError, Died, Message, Order, Ready, carry_out
-from tests.sweeps import ROOT, children, nothing_left, rows, same, start, sweep, with_deadly_init
+from tests.swept import ROOT, children, nothing_left, rows, same, start, sweep, with_deadly_init
 
 
 @pytest.fixture(scope="module")
