@@ -14,7 +14,8 @@ from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
 from runner.nn.types import Array, Part
 from runner.training.kinds import kind_of
-from runner.training.own.load import load, still
+from runner.training.own.load import load
+from runner.training.own.module import still
 from runner.training.own.network import OwnNetwork
 from runner.training.own.stack import given, source_of
 from runner.training.own.vectorized import watched

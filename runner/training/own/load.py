@@ -1,23 +1,21 @@
 """From `my_module:MyNet` to a network: found, made anew for each run, and its functions as the protocol has them.
 
-The module is executed again for every network, after NumPy's and Python's generators have been set to the run's seed:
+The module is as fresh for every network, and NumPy's and Python's generators have been set to the run's seed before it:
 so that a run gets the same weights whatever ran before it.
 """
 
 import copy
 import inspect
-import random
 import sys
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from runner.nn.architectures import Own
+from runner.training.own.module import fresh
 from runner.training.own.network import Functions, NetworkError, NetworkProblem, OwnNetwork, told
-from runner.training.own.source import executed, has_no, sources
+from runner.training.own.source import has_no, sources
 
 PROTOCOL = {"parameters": "parameters", "cost": "cost(X, Y)", "gradients": "gradients(X, Y)"}
 
@@ -32,8 +30,7 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
     given = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "seed": seed}
     given["widths"] = None if hidden is None else [inputs, *hidden, outputs]
     label = own.network
-    still(seed)
-    found: Any = executed(own)
+    found: Any = fresh(own, seed)
     name = own.network.partition(":")[2]
     for part in name.split(".") if name else ():
         if not hasattr(found, part):
@@ -50,15 +47,6 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
         raise NetworkProblem(f"{label}: it returned None, and must return what has cost and gradients.")
     functions = _functions(thing, own, {} if makes else given)
     return OwnNetwork(functions, label, dtype)
-
-
-def still(*seed: int) -> None:
-    """Set NumPy's and Python's global generators, which many networks draw from: their noise is then one of (seed).
-
-    A single seed gives the draws that a program with np.random.seed(seed) at its top has.
-    """
-    np.random.seed(seed[0] if len(seed) == 1 else list(seed))
-    random.seed(seed[0] if len(seed) == 1 else repr(seed))
 
 
 def _made(maker: Callable[..., Any], own: Own, given: Mapping[str, Any]) -> Any:

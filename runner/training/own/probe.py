@@ -12,7 +12,8 @@ import numpy as np
 from runner.nn.architectures import Own
 from runner.nn.faults import Fault
 from runner.nn.types import Array
-from runner.training.own.load import load, still
+from runner.training.own.load import load
+from runner.training.own.module import still
 from runner.training.own.network import NetworkProblem, OwnNetwork
 from runner.training.own.source import digest
 from runner.training.own.stack import given, score

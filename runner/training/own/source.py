@@ -24,7 +24,7 @@ INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "pl
 
 def sources(own: Own) -> list[Path]:
     """The files that the network is made of: its module's, and of what it imports those that lie beside it."""
-    start, root = _place(own)
+    start, root = place(own)
     found, left = [start], [start]
     while left:
         for path in _imported(left.pop(), root):
@@ -77,23 +77,23 @@ def _spec(own: Own) -> Any:
     return spec
 
 
-def _place(own: Own) -> tuple[Path, Path]:
+def place(own: Own) -> tuple[Path, Path]:
     """The file of the module, and the directory from which it is imported."""
     spec = _spec(own)
     start = Path(spec.origin).resolve()
     return start, start.parents[spec.name.count(".") + (start.name == "__init__.py")]
 
 
-def _names(own: Own) -> list[str]:
+def names(own: Own) -> list[str]:
     """The names by which its sources are imported: each run gets them fresh."""
-    root = _place(own)[1]
+    root = place(own)[1]
     parts = [path.relative_to(root).with_suffix("").parts for path in sources(own)]
     return [".".join(each[:-1] if each[-1] == "__init__" else each) for each in parts]
 
 
 def executed(own: Own) -> ModuleType:
     spec = _spec(own)
-    for name in _names(own):
+    for name in names(own):
         sys.modules.pop(name, None)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look a class's module up there

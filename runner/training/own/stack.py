@@ -14,7 +14,8 @@ from runner.nn.architectures import Own
 from runner.nn.optimizers import clip_by_norm
 from runner.nn.types import Array
 from runner.training.nonfinite import NonFinite, Produced, first_of
-from runner.training.own.load import load, still
+from runner.training.own.load import load
+from runner.training.own.module import still
 from runner.training.own.network import NetworkProblem, OwnNetwork
 from runner.training.own.parts import parts_of
 from runner.training.recipe import BATCHES, Data, OwnSource, Recipe
