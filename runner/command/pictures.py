@@ -26,8 +26,8 @@ def hand_on(result: Result) -> bool:
     from runner.plots.style import headline
 
     with Journal.supplement(result.directory) as run:
-        loaded = trace.load(result.directory)
-        paths = plots.draw_run(loaded).paths
+        loaded, dataset = trace.load(result.directory), result.experiment.dataset
+        paths = plots.draw_run(loaded, None if dataset.stream else dataset).paths
         if paths:
             run.artifact(FOLDER, FOLDER)
             run.tags({findings.NOTE: note(headline(loaded), result, paths)})

@@ -47,13 +47,13 @@ def draw(directory: str | Path) -> list[Path]:
     answers where the final weights are missing or are not finite.
     Raises FileNotFoundError and `runner.runs.journal.JournalError` where `directory` holds no run that has ended.
     """
-    return draw_run(trace.load(Path(directory))).paths
+    run = trace.load(Path(directory))
+    return draw_run(run, *dataset_of(run)).paths
 
 
-def draw_run(run: Trace) -> Drawn:
-    """`draw`, for a run that is loaded already."""
+def draw_run(run: Trace, dataset: Dataset | None, note: str = "") -> Drawn:
+    """`draw`, for a run that is loaded already and its data, where they are in hand; `note` says why they are not."""
     assert run.directory is not None
-    dataset, note = dataset_of(run)
     folder = run.directory / FOLDER
     drawn = figures(run, dataset)
     for name in NAMES:

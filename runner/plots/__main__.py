@@ -24,7 +24,7 @@ def main() -> None:
     if refused:
         raise Refusal("\n".join(refused))
     for directory, run in runs:
-        drawn = plots.draw_run(run)
+        drawn = plots.draw_run(run, *plots.dataset_of(run))
         for path in drawn.paths:
             print(relative(path))
         if not drawn.paths:

@@ -257,7 +257,8 @@ def test_a_run_whose_data_has_gone_keeps_its_curves(tmp_path: Path, data_files: 
 
     data.loaded.cache_clear()
     assert [path.stem for path in plots.draw(tmp_path / "run")] == ["cost", "layers"]
-    drawn = plots.draw_run(load(tmp_path / "run"))
+    trace = load(tmp_path / "run")
+    drawn = plots.draw_run(trace, *plots.dataset_of(trace))
     assert "own.csv" in drawn.note
     _, figures = figures_of(tmp_path / "run")
     assert "the data is not there any more" in words(figures["layers"])
@@ -268,7 +269,8 @@ def test_other_data_under_the_same_name_is_not_drawn(tmp_path: Path) -> None:
     summary = json.loads((tmp_path / "summary.json").read_text())
     summary["dataset"]["sha256"] = "0" * 64
     (tmp_path / "summary.json").write_text(json.dumps(summary))
-    drawn = plots.draw_run(load(tmp_path))
+    trace = load(tmp_path)
+    drawn = plots.draw_run(trace, *plots.dataset_of(trace))
     assert [path.stem for path in drawn.paths] == ["cost", "layers"]
     assert drawn.note == "the data of dataset=xor has changed since."
 
