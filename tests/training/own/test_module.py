@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from runner.experiment.experiment import compose
+from runner.experiment.build import compose
 from runner.nn.architectures import Own
 from runner.runs.trace import traced
 from runner.training.own import module
