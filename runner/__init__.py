@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Refusal", "Trace", "load", "run"]
+__all__ = ["Refusal", "Trace", "load", "plot", "run"]
 
 # The packages beside this one, whose names are common, and how their own __init__.py begins.
 BESIDE = {"conf": '"""The configurations:', "datasets": '"""Data for the runner:'}
@@ -26,9 +26,13 @@ class Refusal(Exception):
 
     code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows of it: its sentences, and not the way that they came."""
+        return str(self).splitlines()
+
 
 def __getattr__(name: str) -> Any:
-    """`run`, `load` and `Trace` on first use: the tracking process imports this package and needs none of them."""
+    """`run`, `load` and the others on first use: the tracking process imports this package and needs none of them."""
     if name in __all__:
         from runner.command import python
 

@@ -1,36 +1,155 @@
-"""A run from Python: `run` trains one, `load` reads one back; both give a `Trace`."""
+"""A run from Python: `run` trains one, `load` reads one back, both give a `Trace`; `plot` draws it."""
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from runner.experiment.build import compose
+from runner import Refusal
+from runner.command.conclude import conclude
+from runner.command.session import Session
+from runner.command.words import Words, words
+from runner.experiment.experiment import Experiment
+from runner.experiment.schema import ConfigError, suggest
 from runner.runs import journal, model, trace
 from runner.runs.names import run_name
 from runner.runs.trace import Trace
-from runner.sweeps import jobs as sweep
+from runner.screen import live
+from runner.screen import run as screen
+from runner.sweeps import jobs as sweeps
 from runner.tracking.state import default_store
 
+if TYPE_CHECKING:
+    from runner.plots import Pictures
 
-def run(overrides: Sequence[str] = (), directory: str | Path | None = None) -> Trace:
-    """Train what `python -m runner OVERRIDES` would. Writes nothing, unless a `directory` is given to record it in.
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def in_words(function: Callable[P, R]) -> Callable[P, R]:
+    """What is refused is raised once and by itself: not with the errors of Hydra and OmegaConf that it came of."""
+
+    @wraps(function)
+    def called(*given: P.args, **named: P.kwargs) -> R:
+        try:
+            return function(*given, **named)
+        except Refusal as refusal:
+            raise refusal.with_traceback(None) from None
+        except SystemExit as end:  # a command would end here, a program of the user's must not
+            raise Refusal(str(end.code)) from None
+
+    return called
+
+
+@in_words
+def run(
+    overrides: str | Sequence[str] = (), directory: str | Path | None = None, *, tracking: bool | None = None
+) -> Trace:
+    """Train what `python -m runner OVERRIDES` would, and give its rows and weights as arrays.
+
+    Arguments:
+        overrides: a list of words, or a text that is parted as a shell would; names need no second pair of quotes.
+        directory: where to record the run; None writes nothing, unless it is tracked.
+        tracking: True does all that the command does: the run is recorded, in the `outputs` folder where no
+            `directory` is given, brought into MLflow, diagnosed and drawn. None does so where the overrides speak of
+            tracking (`tracking=mlflow`, `tracking.experiment=...`).
+
+    An interrupt ends the run, not the program: the rows until then are in the trace, its status is `interrupted`. A
+    second one is an ordinary KeyboardInterrupt.
 
     Raises `runner.experiment.schema.ConfigError` with every mistake in the overrides, and
-    `runner.runs.journal.JournalError` where the directory holds a run already. A recorded run reaches a store by
-    `python -m runner.sync DIRECTORY`.
+    `runner.runs.journal.JournalError` where the directory holds a run already.
 
-    >>> trace = run(["dataset=xor", "training.iterations=100"])
+    >>> trace = run("dataset=xor training.iterations=100")
     >>> trace.status, trace.steps[-1], trace.weights[0][0].shape
     ('finished', 100, (2, 8))
     """
-    experiment = compose(overrides)
-    if directory is not None:
-        results = sweep.run([sweep.Job(experiment, Path(directory).absolute(), run_name(experiment))])
-        model.hand_on(results, results[0])
-        return load(directory)
-    return trace.traced(experiment)
+    asked = words(overrides)
+    here = Session(asked.config_dir, asked.overrides)
+    _refuse_sweeps(here, asked)
+    where, rest = _placed(asked.overrides, "hydra.run.dir", directory)
+    experiment = here.checked.experiment(rest)
+    tracked = _tracked(experiment, asked.overrides, tracking)
+    if tracked:
+        return _as_the_command(here, experiment, where)
+    if where is not None:
+        return _recorded(experiment, where)
+    stop = sweeps.Stop()
+    with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress, stop.listening():
+        return _told(trace.traced(experiment, progress, stop))
 
 
+def _as_the_command(here: Session, experiment: Experiment, directory: Path | None) -> Trace:
+    """All that `python -m runner` does, in the directory that Hydra would make for it."""
+    composed = experiment.composed
+    assert composed is not None
+    where = (directory or Path(str(composed.hydra.run.dir))).absolute()
+    screen.introduce(experiment)
+    results = here.run([sweeps.Job(experiment, where, run_name(experiment))])
+    conclude(here, results, results)
+    here.finish()
+    return _told(trace.load(where))
+
+
+def _recorded(experiment: Experiment, directory: Path) -> Trace:
+    """A run that leaves its directory, and is neither tracked nor diagnosed."""
+    with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress:
+        job = sweeps.Job(experiment, directory.absolute(), run_name(experiment))
+        results = sweeps.run([job], progress=progress)
+    model.hand_on(results, results[0])
+    return _told(trace.load(directory))
+
+
+def _told(run: Trace) -> Trace:
+    """Say that a run was interrupted: what it returns looks like any other."""
+    if run.status == "interrupted":
+        print(f"interrupted at step {run.steps[-1]}: the trace has the rows until then", file=sys.stderr)
+    return run
+
+
+def _refuse_sweeps(here: Session, asked: Words) -> None:
+    """What asks for many runs is not for `run`."""
+    several = [text for text in asked.overrides if _several(here, text)]
+    problems = [f"{text}: several values are a sweep. runner.sweep runs one job for each." for text in several]
+    if not problems and (asked.multirun or here.checked.composer.searching(asked.overrides)):
+        problems = ["These overrides ask for many runs, and run makes one: runner.sweep makes them all."]
+    if not problems and here.checked.composer.sweeping(asked.overrides, False) is not None:
+        problems = ["The preset is a sweep, and run makes one run: runner.sweep makes them all."]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _several(here: Session, text: str) -> bool:
+    try:
+        return bool(here.checked.composer.parsed(text).is_sweep_override())
+    except ConfigError:
+        return False  # what is wrong with it is said with all the rest
+
+
+def _placed(overrides: Sequence[str], key: str, directory: str | Path | None) -> tuple[Path | None, list[str]]:
+    """The directory that is asked for, as an argument or by Hydra's key, and the overrides without that key."""
+    named = [text.partition("=")[2].strip("'\"") for text in overrides if text.partition("=")[0] == key]
+    rest = [text for text in overrides if text.partition("=")[0] != key]
+    if others := [text for text in rest if text.lstrip("+~").startswith(("hydra.", "hydra/"))]:
+        raise ConfigError(f"{text}: from Python, Hydra's own keys but {key} are not used." for text in others)
+    if directory is not None and named:
+        raise ConfigError([f"{key}={named[-1]} and directory={str(directory)!r} are two directories for one run."])
+    if directory is not None or named:
+        return Path(directory if directory is not None else named[-1]), rest
+    return None, rest
+
+
+def _tracked(experiment: Experiment, overrides: Sequence[str], tracking: bool | None) -> bool:
+    """Whether the run is recorded and tracked as the command would."""
+    spoken = any(text.lstrip("+").partition("=")[0].split(".")[0] == "tracking" for text in overrides)
+    if tracking and experiment.tracking.name == "none":
+        raise ConfigError(["tracking=none in the overrides and tracking=True contradict each other."])
+    return (spoken and experiment.tracking.name != "none") if tracking is None else tracking
+
+
+@in_words
 def load(run: str | Path) -> Trace:
     """A recorded run: its directory, or the id of its run in MLflow (of the store in MLFLOW_TRACKING_URI, else here).
 
@@ -42,3 +161,26 @@ def load(run: str | Path) -> Trace:
 
         directory = fetch(str(run), default_store())
     return trace.load(directory)
+
+
+@in_words
+def plot(run: Trace | str | Path, *names: str) -> "Pictures":
+    """The pictures of a run, all that there are or those that are named: cost, layers, boundary, images, table.
+
+    A notebook shows them; `plot(trace).save(FOLDER)` writes files, and `.figures` has matplotlib's figures. Pictures
+    of the data are missing where the data is gone, those of the answers where the weights are not finite.
+
+    Raises ConfigError for a name that is none, and where the run has no such picture.
+    """
+    from runner import plots
+
+    run = run if isinstance(run, Trace) else load(run)
+    unknown = [name for name in names if name not in plots.NAMES]
+    if unknown:
+        there = ", ".join(plots.NAMES)
+        raise ConfigError(f"{name!r} is no picture: there are {there}.{suggest(name, plots.NAMES)}" for name in unknown)
+    dataset, note = plots.dataset_of(run)
+    drawn = plots.figures(run, dataset)
+    if missing := [name for name in names if name not in drawn]:
+        raise ConfigError(f"This run has no picture {name!r}. {note}".strip() for name in missing)
+    return plots.Pictures({name: figure for name, figure in drawn.items() if not names or name in names})

@@ -9,13 +9,10 @@
 `python -m runner.plots DIR...` draws them again. matplotlib is slow to import: import this package where it is used.
 """
 
-import io
-import warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from datasets import Dataset
@@ -24,6 +21,7 @@ from runner.experiment.schema import ConfigError
 from runner.plots.answers import boundary, table
 from runner.plots.curves import cost, layers
 from runner.plots.images import images
+from runner.plots.shown import Pictures, save
 from runner.plots.style import said, styled
 from runner.runs import trace
 from runner.runs.files import FOLDER
@@ -31,6 +29,7 @@ from runner.runs.resume import stored_config
 from runner.runs.trace import Trace
 
 NAMES = ("cost", "layers", "boundary", "images", "table")
+STREAMED = "its rows are streamed (dataset.stream=true)."
 
 
 class Drawn(NamedTuple):
@@ -72,21 +71,10 @@ def figures(run: Trace, dataset: Dataset | None) -> dict[str, Figure]:
         return {name: figure for name, figure in found.items() if figure is not None}
 
 
-def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as a PNG, in one go."""
-    with styled(), warnings.catch_warnings():
-        # Names in the data may be in any script; a letter without a glyph is drawn as a box.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        held = io.BytesIO()
-        # Not savefig: it would lay out and draw everything twice.
-        FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(held.getvalue())
-    return path
-
-
 def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
     """The data that a run was made with, or None and the reason."""
+    if run.dataset is not None:
+        return (run.dataset, "") if run.dataset.in_memory else (None, STREAMED)
     assert run.directory is not None
     try:
         experiment = build_plain(stored_config(run.directory))
@@ -95,8 +83,8 @@ def dataset_of(run: Trace) -> tuple[Dataset | None, str]:
     if experiment.data_digest != said(run)["dataset"]["sha256"]:
         return None, f"the data of dataset={experiment.dataset.name} has changed since."
     if not experiment.dataset.in_memory:
-        return None, "its rows are streamed (dataset.stream=true)."
+        return None, STREAMED
     return experiment.dataset, ""
 
 
-__all__ = ["FOLDER", "NAMES", "Drawn", "Figure", "draw", "draw_run", "figures", "save"]
+__all__ = ["FOLDER", "NAMES", "Drawn", "Figure", "Pictures", "draw", "draw_run", "figures", "save"]

@@ -1,30 +1,41 @@
 """A run as arrays: `load` reads a recorded one, `traced` trains one in memory."""
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from datasets import Dataset
 from runner.experiment.experiment import Experiment
+from runner.experiment.schema import suggest
 from runner.nn.types import Array
-from runner.runs import journal, model_code
-from runner.runs.files import SUMMARY, WEIGHTS
-from runner.runs.summary import network_of
+from runner.runs import journal, model_code, shown
+from runner.runs.files import SUMMARY, WEIGHTS, spelled
+from runner.runs.names import run_name
+from runner.runs.provenance import command_of
+from runner.runs.result import Result
+from runner.runs.summary import network_of, summary
 from runner.training.kinds import kind_of
+from runner.training.machine import machine
 from runner.training.own.stack import answers
 from runner.training.train import Checkpoint, End, Rows, train
 
 
-@dataclass(frozen=True)
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """A finished run as arrays.
+    """A run that has ended, as arrays.
 
     `steps` (T,) and, by metric, `trace["train/cost"]` (T,): NaN where a row has no such value. `status`, `nonfinite`
     (the first non-finite value or None) and `summary` as in summary.json. `arrays` are the final parameters by name.
-    `directory` is None for a run that was not recorded.
+    `directory` is None for a run that was not recorded, and only such a run keeps its `dataset`.
     """
 
     steps: np.ndarray
@@ -36,6 +47,7 @@ class Trace:
     scaling: tuple[Array, Array] | None = None
     directory: Path | None = None
     summary: Mapping[str, Any] | None = None
+    dataset: Dataset | None = None
 
     @property
     def known(self) -> bool:
@@ -59,10 +71,39 @@ class Trace:
         return {} if self.known else self.arrays
 
     def __getitem__(self, metric: str) -> Array:
+        if metric not in self.values:
+            near = suggest(metric, self.values) or f" There are: {', '.join(self.values)}."
+            raise KeyError(f"{metric}: the run has no such metric.{near}")
         return self.values[metric]
 
-    def outputs(self, X: Array) -> Array:
-        """What the network answers to the rows of `X` (n, d), in the units of the data file: A (n, outputs)."""
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __contains__(self, metric: object) -> bool:
+        return metric in self.values
+
+    def __repr__(self) -> str:
+        return f"Trace({shown.words(self)})"
+
+    def _repr_html_(self) -> str:
+        return shown.html(self)
+
+    def keys(self) -> tuple[str, ...]:
+        """The metrics that there are, in the order of the run's rows."""
+        return tuple(self.values)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """The rows as a pandas DataFrame: a column a metric, the index is the step."""
+        import pandas  # late: it takes longer to import than many a run to train
+
+        return pandas.DataFrame(dict(self.values), index=pandas.Index(self.steps, name="step"))
+
+    def outputs(self, X: Any) -> Array:
+        """What the network answers to the rows of `X` (n, d), in the units of the data: A (n, outputs).
+
+        The columns of a DataFrame are found by name, where the data that was learned from had names.
+        """
+        X = self._ordered(X)
         if not self.known:
             return answers(self.network, self.arrays, X, self.scaling)
         return self._network().outputs(X)
@@ -74,9 +115,19 @@ class Trace:
             return np.asarray(classes)[A[:, 0].astype(int)]  # it answers with the number of the class
         return self._network().answers(A)
 
-    def predict(self, X: Array) -> np.ndarray:
+    def predict(self, X: Any) -> np.ndarray:
         """The class of each row of `X` (n, d), as the data names it, or the predicted number: (n,)."""
         return self.answers(self.outputs(X))
+
+    def _ordered(self, X: Any) -> Any:
+        """The columns of a table in the order in which they were learned from."""
+        names = self.summary["dataset"]["inputs"] if self.summary else []
+        if not names or not hasattr(X, "columns"):
+            return X
+        if missing := [name for name in names if name not in list(X.columns)]:
+            there = [str(name) for name in X.columns]
+            raise ValueError(f"X has no column {missing[0]!r}, which was learned from.{suggest(missing[0], there)}")
+        return np.column_stack([np.asarray(X[name], dtype=np.float64) for name in names])
 
     def _network(self) -> model_code.Network:
         said = self.network
@@ -85,21 +136,50 @@ class Trace:
         )
 
 
-def traced(experiment: Experiment) -> Trace:
-    """Train an experiment in memory."""
+@dataclass(frozen=True)
+class Training:
+    """A run in memory while it trains: what is to be trained, and what is known so far."""
+
+    experiment: Experiment
+    result: Result
+
+
+def traced(
+    experiment: Experiment,
+    progress: Callable[[Training], None] = lambda training: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Trace:
+    """Train an experiment in memory. `progress` is told of each row; `should_stop` ends it as interrupted.
+
+    Whatever stops it, the rows until then are in the trace.
+    """
     rows: list[tuple[int, dict[str, float]]] = []
-    for event in train([experiment.recipe]):
+    result, began = Result(experiment, Path(), run_name(experiment)), time.perf_counter()
+    for event in train([experiment.recipe], should_stop):
         match event:
             case Rows(step, _, values):
-                rows.append((step, {key: float(column[0]) for key, column in values.items()}))
+                row = {key: float(column[0]) for key, column in values.items()}
+                rows.append((step, row))
+                result.remember(step, {key: value for key, value in row.items() if not _undefined(key, value)})
+                progress(Training(experiment, result))
             case End():
                 end = event
             case Checkpoint():
                 pass
     steps, columns = _columns(rows)
+    result.status, result.step, result.nonfinite = end.status, end.step, end.nonfinite
+    result.seconds = time.perf_counter() - began
+    result.target_reached = end.status == "finished" and experiment.target.reached(result.last)
+    said = spelled(summary(result, command_of(experiment), machine()))
     nonfinite = end.nonfinite._asdict() if end.nonfinite else None
-    arrays, scaling = kind_of(experiment.recipe).arrays(end.theta), experiment.dataset.scaling
-    return Trace(steps, columns, end.status, nonfinite, arrays, network_of(experiment), scaling)
+    arrays, dataset = kind_of(experiment.recipe).arrays(end.theta), experiment.dataset
+    network, scaling = network_of(experiment), dataset.scaling
+    return Trace(steps, columns, end.status, nonfinite, arrays, network, scaling, None, said, dataset)
+
+
+def _undefined(key: str, value: float) -> bool:
+    """Whether a value is not defined at its row: the update's share of weights that are zero, or after the last."""
+    return value != value and key.startswith("update_ratio")
 
 
 def load(directory: Path) -> Trace:
@@ -113,7 +193,7 @@ def load(directory: Path) -> Trace:
     steps, values = _columns(rows)
     if not (directory / SUMMARY).exists():
         raise journal.NoRun(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
-    summary = json.loads((directory / SUMMARY).read_text())
+    said = json.loads((directory / SUMMARY).read_text())
     arrays: dict[str, Array] = {}
     scaling = None
     if (directory / WEIGHTS).exists():
@@ -121,9 +201,9 @@ def load(directory: Path) -> Trace:
             arrays = {name: stored[name] for name in stored.files}
         if "shift" in arrays:
             scaling = arrays.pop("shift"), arrays.pop("scale")
-    status, nonfinite = summary["status"], summary["first_nonfinite"]
-    network, where = summary["network"], directory.absolute()
-    return Trace(steps, values, status, nonfinite, arrays, network, scaling, where, summary)
+    status, nonfinite = said["status"], said["first_nonfinite"]
+    network, where = said["network"], directory.absolute()
+    return Trace(steps, values, status, nonfinite, arrays, network, scaling, where, said)
 
 
 def _columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> tuple[np.ndarray, dict[str, Array]]:

@@ -1,10 +1,14 @@
-"""What moves on the terminal while training runs, and while the store is filled; nothing where it is not a terminal."""
+"""What moves on the terminal, or in a notebook, while training runs and while the store is filled.
+
+Nothing where there is neither.
+"""
 
 import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,17 +17,31 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from runner.runs.record import Record
+from runner.experiment.experiment import Experiment
+from runner.runs.result import Result
+from runner.screen.notebook import Cell
 from runner.tracking.tracker import Progress as Tracked
 
 
+class Seen(Protocol):
+    """A run while it trains: what is trained, and what is known of it."""
+
+    @property
+    def experiment(self) -> Experiment: ...
+    @property
+    def result(self) -> Result: ...
+
+
 @contextmanager
-def training(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Record], None]]:
+def training(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Seen], None]]:
     """For one run its iteration, cost, accuracy and gradient norm in a line; for a sweep a table of how it stands.
 
     What it gives is to be called with a record at each of its rows and at its end.
     """
-    if not wanted or not sys.stderr.isatty():
+    if wanted and (cell := Cell.of_notebook()):
+        with cell:
+            yield _in_notebook(cell, jobs, iterations)
+    elif not wanted or not sys.stderr.isatty():
         yield lambda record: None
     elif jobs == 1:
         with _line() as bar:
@@ -38,6 +56,10 @@ def training(jobs: int, iterations: int, wanted: bool) -> Iterator[Callable[[Rec
 @contextmanager
 def waiting() -> Iterator[Callable[[Tracked], None]]:
     """A line while the tracking process brings the last of the journals into the store."""
+    if cell := Cell.of_notebook():
+        with cell:
+            yield lambda tracked: cell.show(tracked.done, tracked.runs, f"into MLflow: {_brought(tracked)}")
+        return
     if not sys.stderr.isatty():
         yield lambda tracked: None
         return
@@ -47,7 +69,7 @@ def waiting() -> Iterator[Callable[[Tracked], None]]:
             task,
             completed=tracked.bytes_done,
             total=tracked.bytes or None,
-            state=f"{tracked.done} of {tracked.runs} runs",
+            state=_brought(tracked),
         )
 
 
@@ -61,10 +83,10 @@ class Standing:
     def __init__(self, jobs: int) -> None:
         self.jobs, self.began = jobs, time.monotonic()
         self.ended: dict[str, int] = {}  # how many runs by their status
-        self._runs: dict[int, tuple[Record, float]] = {}  # those begun, and how much of each is done
+        self._runs: dict[int, tuple[Seen, float]] = {}  # those begun, and how much of each is done
         self._sum = 0.0
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Seen) -> None:
         """A run has a new row, or has ended."""
         plan, result = record.experiment.recipe.plan, record.result
         share = 1.0 if result.status else result.step / max(plan.iterations, 1)
@@ -74,7 +96,7 @@ class Standing:
             self.ended[result.status] = self.ended.get(result.status, 0) + 1
 
     @property
-    def best(self) -> Record | None:
+    def best(self) -> Seen | None:
         """The run with the best objective as of now, whether it has ended or not."""
         good = [record for record, _ in self._runs.values() if math.isfinite(record.result.objective)]
         good = [record for record in good if record.result.status in (None, "finished")]
@@ -114,6 +136,23 @@ class Standing:
         return Group(bar, table)
 
 
+def _in_notebook(cell: Cell, jobs: int, iterations: int) -> Callable[[Seen], None]:
+    """The same in the output of a cell, where it stays."""
+    if jobs == 1:
+        return lambda record: cell.show(record.result.step, iterations, _now(record))
+    standing = Standing(jobs)
+
+    def take(record: Seen) -> None:
+        standing.take(record)
+        cell.show(sum(standing.ended.values()), jobs, standing.words())
+
+    return take
+
+
+def _brought(tracked: Tracked) -> str:
+    return f"{tracked.done} of {tracked.runs} runs"
+
+
 def _line() -> Progress:
     columns = (
         TextColumn("{task.description}"),
@@ -124,7 +163,7 @@ def _line() -> Progress:
     return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
-def _now(record: Record) -> str:
+def _now(record: Seen) -> str:
     last, nothing = record.result.last, math.nan
     cost, accuracy = last.get("train/cost", nothing), last.get("train/accuracy", nothing)
     norm = last.get("grad_norm", nothing)

@@ -77,7 +77,8 @@ def test_a_directory_without_a_run_or_with_one_already_is_refused(tmp_path: Path
 
 
 def test_a_password_in_the_stores_address_is_not_kept(tmp_path: Path) -> None:
-    run(["dataset=xor", "training.iterations=1", "tracking.uri='http://me:secret@127.0.0.1:9'"], tmp_path / "run")
+    words = ["dataset=xor", "training.iterations=1", "tracking.uri='http://me:secret@127.0.0.1:9'"]
+    run(words, tmp_path / "run", tracking=False)
     for path in (path for path in (tmp_path / "run").rglob("*") if path.is_file()):
         assert b"secret" not in path.read_bytes(), path.name
     assert "http://me@127.0.0.1:9" in (tmp_path / "run" / "config.yaml").read_text()
