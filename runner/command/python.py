@@ -112,13 +112,19 @@ def _told(run: Trace) -> Trace:
 def _refuse_sweeps(here: Session, asked: Words) -> None:
     """What asks for many runs is not for `run`."""
     several = [text for text in asked.overrides if _several(here, text)]
-    problems = [f"{text}: several values are a sweep. runner.sweep runs one job for each." for text in several]
+    problems = [_one_or_many(text) for text in several]
     if not problems and (asked.multirun or here.checked.composer.searching(asked.overrides)):
         problems = ["These overrides ask for many runs, and run makes one: runner.sweep makes them all."]
     if not problems and here.checked.composer.sweeping(asked.overrides, False) is not None:
         problems = ["The preset is a sweep, and run makes one run: runner.sweep makes them all."]
     if problems:
         raise ConfigError(problems)
+
+
+def _one_or_many(text: str) -> str:
+    key, _, value = text.partition("=")
+    named = f" A name with a comma needs quotes: {key}={value!r}." if key.startswith(("dataset.", "tracking.")) else ""
+    return f"{text}: several values are a sweep. runner.sweep runs one job for each.{named}"
 
 
 def _several(here: Session, text: str) -> bool:
