@@ -24,7 +24,6 @@ from runner.training.machine import machine
 from runner.training.own.stack import answers
 from runner.training.train import Checkpoint, End, Rows, train
 
-
 if TYPE_CHECKING:
     import pandas
 
