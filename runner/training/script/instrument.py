@@ -4,6 +4,7 @@ Hooks do no arithmetic, and hand every value on as it is: an instrumented script
 """
 
 import ast
+import copy
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ class Instrument(ast.NodeTransformer):
         self.scope: list[str] = []
         self.counted: Counter[str] = Counter()
         self.in_class = False
+        self.generating = False
 
     # what is hooked
 
@@ -111,6 +113,7 @@ class Instrument(ast.NodeTransformer):
         if any("jit" in ast.unparse(each) for each in node.decorator_list):
             return node  # compiled elsewhere: hooks would break it
         outside, self.in_class = self.in_class, False
+        around, self.generating = self.generating, _yields(node)
         self.scope.append(node.name)
         arguments = node.args
         names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
@@ -124,7 +127,7 @@ class Instrument(ast.NodeTransformer):
         head = sum(1 for _ in _heads(node.body))
         node.body[head:head] = seen
         self.scope.pop()
-        self.in_class = outside
+        self.in_class, self.generating = outside, around
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -151,10 +154,23 @@ class Instrument(ast.NodeTransformer):
         if isinstance(node, ast.While):
             node.test = self._compared(node.test)
         self.generic_visit(node)
-        if self.wanted.loops is not None and key not in self.wanted.loops:
+        seen = self._targets(node) if isinstance(node, ast.For) else []
+        elsewhere = self.wanted.loops is not None and key not in self.wanted.loops
+        if elsewhere or self.generating:  # a generator's loop runs in pieces, within the loop that asks it
+            node.body[:0] = seen
             return node
-        node.body.insert(0, _call(BEGIN, key, node))
+        node.body[:0] = [_call(BEGIN, key, node), *seen]
         return _at(ast.Try([node], [], [], [_call(EXIT, key, node)]), node)
+
+    def _targets(self, node: ast.For) -> list[ast.stmt]:
+        """What the loop gives names to, seen at the beginning of each iteration."""
+        made = []
+        for each in ast.walk(node.target):
+            if isinstance(each, ast.Name):
+                seen = self._see(_at(ast.Name(each.id, ast.Load()), node), "assigned", each.id, node.target)
+                if isinstance(seen, ast.Call):
+                    made.append(_at(ast.Expr(seen), node))
+        return made
 
     visit_For = _loop
     visit_While = _loop
@@ -252,7 +268,22 @@ def _plain(node: ast.expr) -> str:
     """What a value is called, without the hooks in it: `float(cost)` is cost."""
     while isinstance(node, ast.Call) and node.args:
         node = node.args[-1] if _is_hook(node) else node.args[0]
-    return ast.unparse(node) if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) else ""
+    return ast.unparse(_Bare().visit(copy.deepcopy(node)))[:40]
+
+
+def _yields(function: ast.AST) -> bool:
+    inside = [node for node in ast.iter_child_nodes(function) if not isinstance(node, ast.Lambda)]
+    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in inside) or any(
+        _yields(node) for node in inside if not isinstance(node, (ast.FunctionDef, ast.ClassDef))
+    )
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes the hooks out again."""
+
+    def visit_Call(self, node: ast.Call) -> Any:
+        self.generic_visit(node)
+        return node.args[-1] if _is_hook(node) else node
 
 
 def _is_hook(node: ast.Call) -> bool:

@@ -100,7 +100,7 @@ def recognise(costs: dict[str, float], outputs: dict[str, np.ndarray], labels: d
     """
     wanted = {key: value for key, value in costs.items() if np.isfinite(value) and abs(value) > 1e-12}
     found: dict[str, Match] = {}
-    later: dict[str, Match] = {}  # of logits: what is made of them is found in later pairs, and is named first
+    later: dict[str, Match] = {}  # of logits, of numbers of classes: probabilities and one-hot labels come first
     tried = 0
     for output, A in outputs.items():
         factors = _factors(A)
@@ -114,7 +114,7 @@ def recognise(costs: dict[str, float], outputs: dict[str, np.ndarray], labels: d
                 for key, value in list(wanted.items()):
                     if np.any(np.abs(abs(value / total) / factors - 1) < 1e-6):
                         match = Match(name, output, label, value / total, axis)
-                        if name.endswith("logits"):
+                        if name.endswith("logits") or axis >= 0:
                             later.setdefault(key, match)
                         else:
                             found[key] = match

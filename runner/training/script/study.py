@@ -185,21 +185,26 @@ class Study:
         outputs: dict[str, np.ndarray] = {}
         labels: dict[str, np.ndarray] = {}
         known: set[bytes] = set()
-        for key, kept in [*self.events.items(), *((key, [value]) for key, value in self.last.items())]:
-            pool = outputs if key in self.dependent and key in self.events else labels
-            for label, shape in _too_large(key, kept[-1]):
-                self.large[label] = {"shape": shape}
+
+        def take(pool: dict[str, np.ndarray], key: str, kept: list[Any]) -> None:
             for label, array in _arrays(key, kept):
                 digest = repr(array.shape).encode() + array.tobytes()
                 if digest not in known and label not in pool:
                     known.add(digest)
                     pool[label] = array
+
+        for key, kept in self.events.items():
+            if key not in self.dependent:
+                take(labels, key, kept)
+                self.large |= {label: {"shape": shape} for label, shape in _too_large(key, kept[-1])}
+        for key, value in self.last.items():
+            take(labels, key, [value])
+            self.large |= {label: {"shape": shape} for label, shape in _too_large(key, value) if label not in self.large}
+        for key, kept in self.events.items():
+            if key in self.dependent:
+                take(outputs, key, kept)
         for place, value in reachable(frame, self.root):
-            for _, array in _arrays("", [value]):
-                digest = repr(array.shape).encode() + array.tobytes()
-                if digest not in known:
-                    known.add(digest)
-                    labels[f"place|{place.name}"] = array
+            take(labels, f"place|{place.name}", [value])
         return outputs, dict(sorted(labels.items(), key=lambda each: len(np.unique(each[1].reshape(-1)[:2000])) > 20))
 
     def result(self) -> dict[str, Any]:
@@ -226,7 +231,7 @@ def _number(value: Any) -> float | None:
     if is_number(value):
         return float(value)
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind == "f":
-        return float(value.reshape(-1)[0])
+        return float(np.asarray(value).reshape(-1)[0])
     return None
 
 

@@ -143,7 +143,7 @@ class Survey:
         now = snapshot(frame, self.root)
         if loop.before is not None:
             changed = {name for name, each in now.items() if name in loop.before and differs(loop.before[name], each)}
-            loop.changed = changed if loop.changed is None else loop.changed & changed
+            loop.changed = changed | (loop.changed or set())
         loop.before = now
         if loop.count == BEGINNINGS - 1 and loop.changed:
             self._probe(key, loop, frame)
@@ -176,11 +176,11 @@ class Survey:
             steps[place.name] = probe
             direction = sample(probe)
             shift = ended[place.name] - still[place.name]
-            along = float(shift @ direction) / max(float(direction @ direction), 1e-300)
-            scale = along * float(np.linalg.norm(direction))
-            lasts = along > 0 and float(np.linalg.norm(shift - along * direction)) <= 0.5 * scale
+            length = float(np.linalg.norm(shift) * np.linalg.norm(direction))
+            along = abs(float(shift @ direction)) / length if length > 0 else 0.0
             size = self._size(value)
-            lasts = lasts and 0.3 <= along / size <= 1.7
+            far = float(np.linalg.norm(shift)) / max(size * float(np.linalg.norm(direction)), 1e-300)
+            lasts = along > 0.3 and 0.1 < far < 10
             kept = float(np.linalg.norm(shift - size * direction)) > 1e-9 * float(np.linalg.norm(shift)) + 1e-15 * float(
                 np.linalg.norm(start[place.name])
             )

@@ -114,6 +114,8 @@ def understand(source: Source, told: Told, scratch: Path, seconds: float = 60.0)
             best = (iteration, study, cost)
             break
     if best is None:
+        if (why := study.seen.get("problem")) is not None:
+            raise RuntimeError(why)
         raise ScriptProblem(_did_not(source, survey, "no iteration of the loop could be watched"))
     iteration, study, cost = best
     if told.cost is not None and cost is None:
@@ -301,6 +303,9 @@ def _parameters(study: Outcome, cost: str | None, names: list[str], probe: dict[
     update = next((number for number, key in enumerate(study.seen["sequence"]) if key in sites), None)
     if update is not None:
         found = [name for name in moving if depends[name]["early"] < update]
+        shapes = [updates[name]["shape"] for name in found]
+        found += [name for name in moving if name not in found and updates[name]["shape"] not in shapes and cost
+                  and cost in depends[name]["last"] and updates[name]["shape"]]  # fmt: skip
     elif cost is not None:
         found = [name for name in moving if cost in depends[name]["last"]]
     else:
@@ -313,7 +318,9 @@ def _parameters(study: Outcome, cost: str | None, names: list[str], probe: dict[
 def _parameter(study: Outcome, name: str) -> Parameter:
     update = study.seen["updates"].get(name, {"sites": [], "shape": []})
     sites = [study.sites[key] for key in update["sites"]]
-    best = next((site for site in sites if site.kind in ("augmented", "assigned")), sites[0] if sites else None)
+    made = [site for site in sites if site.kind in ("augmented", "assigned")] or sites
+    tail = re.findall(r"[^\W\d]\w*", name)[-1:]  # a value may stand in several places: the one of that name is meant
+    best = next((site for site in made if tail and tail[0] in site.name), made[0] if made else None)
     shape = tuple(update["shape"])
     return Parameter(name, shape, best.file if best else "", best.line if best else 0, best.end_line if best else 0)
 
@@ -323,12 +330,19 @@ def _data(study: Outcome, key: str) -> Data:
     if key.startswith("place|"):
         return Data(key.removeprefix("place|"), key, tuple(about["shape"]), 0, about)
     site = study.sites["|".join(key.split("|")[:5])]
-    return Data(site.name, key, tuple(about["shape"]), site.line, about)
+    return Data(_element(site.name, key.split("|")[5:]), key, tuple(about["shape"]), site.line, about)
+
+
+def _element(name: str, rest: list[str]) -> str:
+    """Of `xb, yb` the one that is meant."""
+    names = name.strip("()").split(", ")
+    place = int(rest[0]) if rest and rest[0].isdigit() else -1
+    return names[place] if 0 <= place < len(names) and len(names) > 1 else name
 
 
 def _inputs(study: Outcome, labels: Data | None, shapes: Sequence[tuple[int, ...]]) -> Data | None:
     """The array that nobody changes with a row for each label, as wide as a first layer's weights."""
-    rows = set(labels.shape) - {1} if labels is not None else set()
+    rows = {max(labels.shape)} if labels is not None and labels.shape else set()
     widths = {size for shape in shapes for size in shape if len(shape) == 2}
     best: tuple[float, Data] | None = None
     for key, about in study.seen["labels"].items():
