@@ -80,8 +80,11 @@ def places(frame: types.FrameType | None, root: str) -> Iterator[tuple[Place, An
     return (each for each in reachable(frame, root) if np.asarray(each[1]).dtype.kind == "f")
 
 
-def reachable(frame: types.FrameType | None, root: str) -> Iterator[tuple[Place, Any]]:
-    """Every array of numbers within reach, whole ones too, and every float, once: (place, value)."""
+def reachable(frame: types.FrameType | None, root: str, again: bool = False) -> Iterator[tuple[Place, Any]]:
+    """Every array of numbers within reach, whole ones too, and every float: (place, value).
+
+    Once each, or with `again` at every place where it stands.
+    """
     seen: set[int] = set()
     left = [MANY]
     running = frames(frame, root)
@@ -89,21 +92,25 @@ def reachable(frame: types.FrameType | None, root: str) -> Iterator[tuple[Place,
         if each.f_code.co_name == "<module>":
             continue
         for name, value in list(each.f_locals.items()):
-            yield from _within(Place(name, None, name, each), value, name, 0, seen, left)
+            yield from _within(Place(name, None, name, each), value, name, 0, seen, left, again)
     for scope in modules(root):
         for name, value in list(scope.items()):
             if not name.startswith("__"):
-                yield from _within(Place(name, scope, name), value, name, 0, seen, left)
+                yield from _within(Place(name, scope, name), value, name, 0, seen, left, again)
 
 
-def _within(place: Place, value: Any, name: str, depth: int, seen: set[int], left: list[int]) -> Iterator[tuple[Place, Any]]:
+def _within(
+    place: Place, value: Any, name: str, depth: int, seen: set[int], left: list[int], again: bool
+) -> Iterator[tuple[Place, Any]]:
     left[0] -= 1
     if depth > DEEP or left[0] < 0:
         return
     if is_number(value):
         yield place, value
         return
-    if isinstance(value, (str, bytes, int, SKIPPED)) or value is None or id(value) in seen:
+    if isinstance(value, (str, bytes, int, SKIPPED)) or value is None:
+        return
+    if id(value) in seen and not (again and isinstance(value, np.ndarray)):
         return
     seen.add(id(value))
     if isinstance(value, np.ndarray):
@@ -111,10 +118,10 @@ def _within(place: Place, value: Any, name: str, depth: int, seen: set[int], lef
             yield place, value
         elif value.dtype == object and value.size < LONG and value.ndim == 1:
             for key in range(value.size):
-                yield from _within(Place(f"{name}[{key}]", value, key), value[key], f"{name}[{key}]", depth + 1, seen, left)
+                yield from _within(Place(f"{name}[{key}]", value, key), value[key], f"{name}[{key}]", depth + 1, seen, left, again)
         return
     for box, key, inner, label in _inside(value, name):
-        yield from _within(Place(label, box, key), inner, label, depth + 1, seen, left)
+        yield from _within(Place(label, box, key), inner, label, depth + 1, seen, left, again)
 
 
 def _inside(value: Any, name: str) -> Iterator[tuple[Any, Any, Any, str]]:

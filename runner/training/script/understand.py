@@ -52,7 +52,8 @@ class Understood:
         loop: whose iterations are the script's own steps or epochs; step: the innermost loop that makes one update.
         iteration: of the loop, the one that was studied: the first in which there is a cost.
         parameters: what is trained; state: what else is carried along (moments, running means).
-        cost: where its value first stands, None where none is computed; costs: all sites that have its value.
+        cost: where its value first stands, None where none is computed; costs: all sites that have its value;
+            others: other numbers that are called like one.
         match: which loss of which outputs and labels the cost is, where it is a known one.
         labels, inputs: the data, where they were recognised.
         sites, loops: what is where.
@@ -66,6 +67,7 @@ class Understood:
     state: tuple[str, ...]
     cost: Site | None
     costs: tuple[Site, ...]
+    others: tuple[Site, ...]
     cost_value: float
     match: Match | None
     labels: Data | None
@@ -222,7 +224,7 @@ def _cost(study: Outcome, told: Told) -> str | None:
     best: tuple[float, str] | None = None
     for place, (key, value) in enumerate(scalars.items()):
         site = study.sites[key]
-        score = 5.0 * _is_named(site) + 4.0 * (key in seen["losses"]) + 3.0 * (round(value, 14) in shown)
+        score = 5.0 * _is_named(site) + 4.0 * (key in seen["losses"]) + 5.0 * (round(value, 14) in shown)
         score += 2.0 * (wide[key] == max(wide.values())) - 6.0 * bool(OTHER_WORDS.search(site.name))
         score -= 8.0 * (key in updates) + 3.0 * (site.kind == "argument")
         score += 1e-6 * place
@@ -273,6 +275,8 @@ def _put_together(
         tuple(name for name in names if name not in parameters),
         study.sites[cost] if cost is not None else None,
         tuple(study.sites[each] for each in costs if each in study.sites),
+        tuple(study.sites[each] for each in seen["order"] if each in scalars and each not in costs
+              and each in study.sites and _is_named(study.sites[each])),
         float(scalars[cost]) if cost is not None else float("nan"),
         match,
         labels,
