@@ -93,6 +93,10 @@ def function_called(tape: Tape | None, function: Any, args: tuple[Any, ...], nam
         return _in_place(tape, function, args, named)
     if name in SAME_MEMORY and len(args) + len(named) == 1 and isinstance(args[0], Traced):
         return args[0]
+    if name == "dot" and len(args) == 2 and not named and any(np.ndim(each) == 0 for each in args):
+        return np.multiply(*args)  # a matrix times a number comes here
+    if name in ("dot", "inner", "outer", "vdot"):  # both factors are arrays from here on, lists too
+        args = tuple(each if isinstance(each, np.ndarray) else np.asarray(each) for each in args)
     out = named.pop("out", None) if "out" in named else None
     arrays: list[Any] = []
     shape = _holes((args, named), arrays)

@@ -11,7 +11,8 @@ from runner.training.script.process import Limits
 from runner.training.script.source import Source
 from runner.training.script.understand import Understood
 
-SPREADS = (1.0, 0.1, 0.0)  # parameters are looked at elsewhere; nearer home where that gives no finite cost
+ONE_BY_ONE = 200  # a site that fires so often in an iteration is in a loop over rows
+ROWS = 40  # as many rows are enough there
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Checked:
         """Where the first mistake is."""
         if self.ok is not False:
             return None
+        if self.seen["constant"] and all(each["right"] for each in self.seen["arrays"]):
+            return next(iter(self.seen["constant"].values()))
         lines = list(self.seen["sign_lines"].values())
         first = self.seen["suspects"][0] if self.seen["suspects"] else None
         if lines and (first is None or not [each for each in self.seen["arrays"] if not each["right"] and each["name"] not in self.seen["signs_wrong"]]):
@@ -50,16 +53,25 @@ def check_source(
 ) -> Checked:
     """The same of an edited source."""
     last = Checked()
-    for spread in SPREADS:
-        outcome = run_scripts([watching(source, understood, argv, spread, seconds)], scratch)[0]
+    for spread, whole, fewer in _ways(understood):
+        outcome = run_scripts([watching(source, understood, argv, (spread, whole, fewer), seconds)], scratch)[0]
         last = Checked(outcome.seen, _problem(outcome))
         if last.ok is not None:
             return last
     return last
 
 
-def watching(source: Source, understood: Understood, argv: tuple[str, ...], spread: float, seconds: float) -> Run:
+def _ways(understood: Understood) -> list[tuple[float, bool, bool]]:
+    """How an iteration is looked at, the best first: (spread, arrays of whole numbers too, fewer rows)."""
+    one_by_one = max(understood.counts.values(), default=0) > ONE_BY_ONE
+    ways = [(spread, whole, False) for spread, whole in ((1.0, True), (1.0, False), (0.1, True), (0.0, False))]
+    return [(1.0, True, True), *ways] if one_by_one and understood.labels is not None else ways
+
+
+def watching(source: Source, understood: Understood, argv: tuple[str, ...], way: tuple[float, bool, bool], seconds: float) -> Run:
     """The run that traces an iteration."""
+    spread, whole, fewer = way
+    rows = max(understood.labels.shape, default=0) if understood.labels is not None and fewer else 0
     inner = understood.step.key != understood.loop.key
     where = Where(
         understood.step.key,
@@ -70,6 +82,8 @@ def watching(source: Source, understood: Understood, argv: tuple[str, ...], spre
         tuple(each.key for each in understood.others),
         understood.match,
         spread,
+        whole,
+        (rows, max(1, rows // ROWS)),
     )
     wanted = Wanted(loops=frozenset([understood.step.key]), statements=False)
     return Run(source, lambda place: LineWatch(where), wanted, argv, limits=Limits(seconds=seconds))

@@ -21,6 +21,7 @@ class Step(NamedTuple):
             step: -lr of W - lr * dW.
         scale: those of them that are still in the gradient's value.
         plain: the update is the gradient and numbers, and nothing else: no moments.
+        constant: nothing that was computed from the parameters is added: a number, or zeros.
         update: the node that was put in the array's place.
     """
 
@@ -29,13 +30,15 @@ class Step(NamedTuple):
     scale: float
     plain: bool
     update: Node
+    constant: bool = False
 
 
 def step_of(leaf: Node, end: Node, states: Mapping[str, Node]) -> Step:
     """Follow the update of `leaf`, which ended as `end`, back to the gradient; `states` are moments and the like."""
     term, sign = _term(leaf, end)
     if term is None or term.op in ("leaf", "constant"):
-        return Step(None, -1.0, 1.0, True, end)
+        alone = end.op in ("add", "subtract") and any(_leads(each, leaf) for each in end.parents())
+        return Step(None, -1.0, 1.0, True, end, alone)
     kept = set(states.values())
     if not any(each in kept for each in ancestors(term)):
         gradient, factor = _peeled(term, end.place)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.line.adjoints import ancestors
 from runner.diagnosis.line.locate import Located, locate
 from runner.diagnosis.line.tape import Node, Tape
 from runner.diagnosis.line.trace import Traced, TracedMatrix, recording
@@ -27,6 +28,7 @@ class Where(NamedTuple):
         costs: sites that have the cost's value; others: of numbers that may be the cost as well; match: which loss it is, of which output and labels.
         spread: how far the parameters are moved before, as a share of a usual initial scale.
         whole: arrays of whole numbers are followed, too.
+        rows: (n, every): of arrays of n rows, every so-manieth only, where a step goes through them one by one.
     """
 
     step: str
@@ -38,6 +40,7 @@ class Where(NamedTuple):
     match: Match | None
     spread: float
     whole: bool = True
+    rows: tuple[int, int] = (0, 0)
 
 
 class LineWatch:
@@ -55,6 +58,7 @@ class LineWatch:
         self.leaves: dict[str, Node] = {}
         self.states: dict[str, Node] = {}
         self.found: dict[str, Any] = {}
+        self.own: Node | None = None  # a cost that was computed after the update, of what is at hand by now
 
     def at(self, file: str, line: int) -> None:
         return
@@ -79,7 +83,7 @@ class LineWatch:
 
     def leave(self, key: str) -> None:
         if key == self.where.step and self.tape is not None:
-            self._end(sys._getframe(1))
+            self._end(sys._getframe(1), last=True)
 
     def _start(self, frame: Any) -> None:
         spaces = modules(self.root)
@@ -89,7 +93,11 @@ class LineWatch:
         known: dict[int, Any] = {}
         _follow_vectorized(spaces)
         for place, value in list(reachable(frame, self.root, again=True)):
-            if id(value) in known and isinstance(value, np.ndarray):
+            if self.where.rows[0] and np.shape(value)[:1] == (self.where.rows[0],):
+                fewer = value[:: self.where.rows[1]].copy()
+                known[id(value)] = value = known.get(id(value), fewer.view(_class_of(fewer)))
+                _put(place, value)
+            elif id(value) in known and isinstance(value, np.ndarray):
                 _put(place, known[id(value)])
             elif place.name in self.where.parameters and place.name not in self.leaves:
                 value = self._moved(place, value, rng)
@@ -114,21 +122,38 @@ class LineWatch:
             value += (self.where.spread * rng.normal(size=value.shape) * 0.7 / np.sqrt(wide)).astype(value.dtype)
         return value
 
-    def _end(self, frame: Any) -> None:
-        tape, self.tape = self.tape, None
+    def _end(self, frame: Any, last: bool = False) -> None:
+        tape = self.tape
         assert tape is not None
         now = {place.name: value for place, value in reversed(list(places(frame, self.root)))}
+        ends = {name: end for name in self.leaves if name in now and (end := tape.node_of(now[name])) is not None}
+        if self.own is None and not last and self._after_the_update(tape, ends):
+            self.leaves, self.values = ends, {}
+            states = {name: tape.node_of(now[name]) for name in self.states if name in now}
+            self.states = {name: node for name, node in states.items() if node is not None}
+            return
+        self.tape = None
         with np.errstate(all="ignore"):
-            steps = {}
-            for name, leaf in self.leaves.items():
-                end = tape.node_of(now[name]) if name in now else None
-                if end is not None and end is not leaf:
-                    steps[name] = step_of(leaf, end, self.states)
             try:
-                self.found = Verdicts(self, tape, steps, now).told()
+                moved = {name: end for name, end in ends.items() if end is not self.leaves[name]}
+                steps = {name: step_of(self.leaves[name], end, self.states) for name, end in moved.items()}
+                verdicts = Verdicts(self, tape, steps, now)
+                costs = verdicts.costs()
+                self.context.__exit__(None, None, None)  # what follows is not to be followed
+                self.found = verdicts.told(costs)
             except Exception:  # a tape that cannot be judged is no verdict on the script
                 self.found = {"problem": traceback.format_exc()}
         self.stop()
+
+    def _after_the_update(self, tape: Tape, ends: Mapping[str, Node]) -> bool:
+        """Whether the cost is of the parameters as they are after the step: then the next step is its own."""
+        for key in self.where.costs:
+            for value in self.values.get(key, [])[-1:]:
+                node = tape.node_of(value) if isinstance(value, np.ndarray) else None
+                if node is not None and set(ancestors(node)) & set(ends.values()):
+                    self.own = node
+                    return True
+        return False
 
     def result(self) -> dict[str, Any]:
         return self.found
@@ -152,7 +177,7 @@ class Verdicts:
         self.tape.nodes.append(made)
         return made
 
-    def told(self) -> dict[str, Any]:
+    def told(self, costs: list[tuple[str, Node]]) -> dict[str, Any]:
         base: dict[str, Any] = {
             "followed": sorted(self.gradients),
             "not_followed": sorted(set(self.watch.leaves) - set(self.gradients)),
@@ -162,7 +187,7 @@ class Verdicts:
         if not self.gradients:
             return base
         tried = []
-        for label, cost in self.costs():
+        for label, cost in costs:
             value = float(np.asarray(cost.value).reshape(-1)[0])
             if not np.isfinite(value):
                 continue
@@ -173,11 +198,14 @@ class Verdicts:
         if not tried:
             return base
         right = [each for each in tried if each[2].ok]
-        label, cost, found = right[0] if right else tried[0]
+        own = [each for each in tried if each[0] in ("own", "another")] or tried
+        label, cost, found = right[0] if right else min(own, key=lambda each: each[2].wrong)
         return {**base, "cost": label, "value": float(np.asarray(cost.value).reshape(-1)[0]), **self.described(found)}
 
     def costs(self) -> list[tuple[str, Node]]:
         """The script's own cost first; then the losses that the same outputs and labels may be meant for."""
+        if self.watch.own is not None:
+            return [("own", self.watch.own)]
         found: list[tuple[str, Node]] = []
         for label, keys in (("own", self.watch.where.costs), ("another", self.watch.where.others)):
             for key in keys:
@@ -207,7 +235,7 @@ class Verdicts:
         kept = self.watch.values.get(site) or ([self.watch.before[site]] if site in self.watch.before else [])
         if not kept:
             return None
-        value = kept[-1]
+        value = np.array(kept[-1]) if isinstance(kept[-1], list) else kept[-1]
         if rest and rest[0].isdigit() and isinstance(value, (tuple, list)):
             return value[int(rest[0])] if int(rest[0]) < len(value) else None
         return value
@@ -226,8 +254,8 @@ class Verdicts:
         wanted = self._wanted(known, turned)
         if len(known) + len(flat) == len(true) and known and not uphill:
             rates = [moves[name] for name in known] if all(self.steps[name].plain for name in known) else [1.0, 2.0]
-            if (_common(list(known.values())) and wanted is not None) or (
-                _common(rates) and any(self._usual(abs(factor)) for factor in known.values())
+            if (_common(list(known.values())) and self._usual(abs(next(iter(known.values()))))) or (
+                _common(rates) and all(rates) and any(self._usual(abs(factor)) for factor in known.values())
             ):
                 return Found(True, first, wanted or 1.0, known, [])
         if wanted not in (1.0, None):
@@ -252,6 +280,8 @@ class Verdicts:
 
     def _usual(self, factor: float) -> bool:
         """A half, two, the number of rows, of numbers, or one through it."""
+        if self.watch.where.rows[0]:  # a number of rows that was counted before is another's
+            return True
         sizes = {1.0}
         for kept in self.watch.values.values():
             if kept and isinstance(kept[-1], np.ndarray):
@@ -261,10 +291,16 @@ class Verdicts:
         sizes |= {1 / size for size in sizes if size}
         return any(abs(factor / (more * size) - 1) < 1e-6 for size in sizes for more in USUAL if size)
 
+    @property
+    def constant(self) -> bool:
+        """Whether some array is moved by numbers that have nothing to do with the cost."""
+        return any(step.constant for step in self.steps.values())
+
     def described(self, found: "Found") -> dict[str, Any]:
         located = found.located
         return {
-            "ok": found.ok,
+            "ok": found.ok and not self.constant,
+            "constant": {name: self._place(step.update) for name, step in self.steps.items() if step.constant},
             "factor": found.factor,
             "arrays": [
                 {"name": each.name, "right": each.right and each.name not in found.signs, "rho": _finite(each.rho)}
@@ -314,6 +350,11 @@ class Found(NamedTuple):
     factors: dict[str, float]
     signs: list[str]
 
+    @property
+    def wrong(self) -> int:
+        """How many arrays' gradients are."""
+        return sum(1 for each in self.located.arrays if not each.right)
+
 
 def _follow_vectorized(spaces: Any) -> None:
     """What np.vectorize made before the tape began is followed as what it makes while it runs."""
@@ -321,6 +362,10 @@ def _follow_vectorized(spaces: Any) -> None:
         for value in list(space.values()):
             if type(value).__name__ == "vectorize" and type(value).__module__.startswith("numpy"):
                 value.__class__ = np.vectorize
+
+
+def _class_of(value: np.ndarray) -> type:
+    return TracedMatrix if isinstance(value, np.matrix) else Traced if value.dtype.kind == "f" else np.ndarray
 
 
 def _node(tape: Tape, traced: Any) -> Node:

@@ -35,13 +35,17 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Data:
-    """An array nobody changes: name, shape, where it was seen, and of labels their least, most and values."""
+    """An array nobody changes: name, shape, where it was seen, and of labels their least, most and values.
+
+    `outside`: where the same numbers stand outside all functions.
+    """
 
     name: str
     key: str
     shape: tuple[int, ...]
     line: int
     about: dict[str, Any] = field(default_factory=dict)
+    outside: tuple[Site, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Understood:
             others: other numbers that are called like one.
         match: which loss of which outputs and labels the cost is, where it is a known one.
         labels, inputs: the data, where they were recognised.
+        output_range: the bounds of the outputs, where they have some; output_line: where they are made.
         sites, loops: what is where.
     """
 
@@ -72,6 +77,8 @@ class Understood:
     match: Match | None
     labels: Data | None
     inputs: Data | None
+    output_range: tuple[float, float] | None
+    output_line: int
     sites: dict[str, Site]
     loops: dict[str, Loop]
     counts: dict[str, int]
@@ -281,11 +288,20 @@ def _put_together(
         match,
         labels,
         _inputs(study, labels, [tuple(seen["updates"][name]["shape"]) for name in parameters if name in seen["updates"]]),
+        _bounds(seen["ranges"].get(match.output)) if match is not None else None,
+        study.sites["|".join(match.output.split("|")[:5])].line if match is not None else 0,
         study.sites,
         survey.loops,
         seen["counts"],
         tuple(seen["order"]),
     )
+
+
+def _bounds(seen: list[float] | None) -> tuple[float, float] | None:
+    """The range of a sigmoid, a softmax or a tanh, where outputs kept to one however large the parameters were."""
+    if seen is None or not all(abs(each) <= 1 + 1e-9 for each in seen):
+        return None
+    return (0.0, 1.0) if seen[0] >= 0 else (-1.0, 1.0)
 
 
 def _parameters(study: Outcome, cost: str | None, names: list[str], probe: dict[str, Any], told: Told) -> list[str]:
@@ -331,10 +347,11 @@ def _parameter(study: Outcome, name: str) -> Parameter:
 
 def _data(study: Outcome, key: str) -> Data:
     about = study.seen["labels"].get(key, {"shape": []})
+    outside = tuple(study.sites[each] for each in study.seen.get("same", {}).get(key, []) if each in study.sites)
     if key.startswith("place|"):
-        return Data(key.removeprefix("place|"), key, tuple(about["shape"]), 0, about)
+        return Data(key.removeprefix("place|"), key, tuple(about["shape"]), 0, about, outside)
     site = study.sites["|".join(key.split("|")[:5])]
-    return Data(_element(site.name, key.split("|")[5:]), key, tuple(about["shape"]), site.line, about)
+    return Data(_element(site.name, key.split("|")[5:]), key, tuple(about["shape"]), site.line, about, outside)
 
 
 def _element(name: str, rest: list[str]) -> str:
