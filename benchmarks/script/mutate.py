@@ -1,4 +1,4 @@
-"""One mistake in a right script, made by machine: an operator, a sign, a factor, a power, an axis, a name of the backward pass.
+"""One mistake in a right script, made by machine: an operator, a sign, a factor, a power, a comparison.
 
 A mutation counts where the script still runs, its first cost is the same, and its first step points another way.
 """

@@ -1,4 +1,4 @@
-"""A patch that makes a script reach its target: settings turned alone and together, run, and made as small as it can be."""
+"""A patch that makes a script reach its target: settings turned alone and together, run, and made small."""
 
 import ast
 import time
@@ -27,7 +27,8 @@ SINGLE: tuple[Recipe, ...] = (
 TOGETHER: tuple[Recipe, ...] = (
     {"tanh": 1, "iterations x": 2.5},
     {"scale": 0.5, "rate": 2}, {"standard": 1, "rate": 0.1}, {"fan": 1, "rate x": 10}, {"fan": 1, "iterations x": 5},
-    {"scale": 0.1, "rate": 2, "iterations x": 40}, {"scale": 1, "rate": 1, "iterations x": 10}, {"fan": 1, "standard": 1},
+    {"scale": 0.1, "rate": 2, "iterations x": 40}, {"scale": 1, "rate": 1, "iterations x": 10},
+    {"fan": 1, "standard": 1},
     {"tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5},
     {"tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5, "iterations x": 3},
     {"tanh": 1, "width": 32, "scale": 3, "rate": 0.5, "standard": 1},
@@ -35,7 +36,8 @@ TOGETHER: tuple[Recipe, ...] = (
     {"width": 16, "fan": 1, "standard": 1, "rate": 0.5, "iterations x": 5, "tanh": 1},
 )  # fmt: skip
 CAUSES = {
-    "rate x": "learning rate", "rate": "learning rate", "scale": "init", "fan": "init", "biases": "init", "standard": "inputs",
+    "rate x": "learning rate", "rate": "learning rate", "scale": "init", "fan": "init", "biases": "init",
+    "standard": "inputs",
     "iterations x": "budget", "width": "capacity", "tanh": "activation",
 }  # fmt: skip
 
@@ -89,7 +91,9 @@ class Search:
     def _edits(self, key: str, value: float) -> list[Edit]:
         found = self.found
         if key in ("rate", "rate x"):
-            return [each.edit(value if key == "rate" else each.value * value) for each in _main(found.rate, self.understood)]
+            return [
+                each.edit(value if key == "rate" else each.value * value) for each in _main(found.rate, self.understood)
+            ]
         if key == "scale":
             if found.scale:
                 return [each.edit(value) for each in found.scale]
@@ -97,7 +101,11 @@ class Search:
         if key == "fan":
             return _fan(self.understood, found)
         if key == "biases":
-            return [Edit.of(node, f"{value:g} * np.random.randn(*{ast.unparse(node.args[0])})") for node in found.biases if node.args]
+            return [
+                Edit.of(node, f"{value:g} * np.random.randn(*{ast.unparse(node.args[0])})")
+                for node in found.biases
+                if node.args
+            ]
         if key == "iterations x":
             most = max((each.value for each in found.iterations), default=0)
             return [each.edit(round(each.value * value)) for each in found.iterations if each.value == most]
@@ -155,7 +163,8 @@ def cure(
 
 def _recipes(search: Search, mended: bool) -> Iterator[tuple[Recipe, list[Edit]]]:
     seen: set[str] = set()
-    for recipe in ({},) * mended + SINGLE + TOGETHER:
+    alone: tuple[Recipe, ...] = ({},) if mended else ()
+    for recipe in alone + SINGLE + TOGETHER:
         edits = search.edits(recipe)
         if edits is None or repr(edits) in seen:
             continue
@@ -196,8 +205,12 @@ def _told(search: Search, recipe: Recipe, edits: list[Edit], reached: int, witho
             line = max(1, line - 1)
         shown = f"without this it reaches the target on {without[key]} of {SEEDS} seeds" if key in without else ""
         if len(recipe) == 1:
-            shown = "this alone is changed" if not search.mended else "with the line above put right, this alone is changed"
-        parts.append(Part(CAUSES[key], line, f"{_words(key, value, source.line(line))}{': ' + shown if shown else ''}."))
+            shown = (
+                "this alone is changed" if not search.mended else "with the line above put right, this alone is changed"
+            )
+        parts.append(
+            Part(CAUSES[key], line, f"{_words(key, value, source.line(line))}{': ' + shown if shown else ''}.")
+        )
     score = next((each.score for each in search.run(edits, [0]) if each.score), None)
     target = f"{score['kind']} >= {goal(score):.3g}" if score else "the target"
     return Cure(source.diff(patched), [*search.mended, *edits], target, reached, SEEDS, parts, patched.text)
@@ -219,7 +232,7 @@ def _words(key: str, value: float, text: str) -> str:
 
 
 def _main(rates: list[Any], understood: Understood) -> list[Any]:
-    """Of numbers that the step is proportional to, the one that is called like a rate, else those of the update itself."""
+    """Of numbers that the step is proportional to, the one called like a rate, else those of the update itself."""
     words = ("lr", "rate", "alpha", "eta", "step", "gamma", "epsilon")
     named = [each for each in rates if any(word in understood.source.line(each.node.lineno).lower() for word in words)]
     named = [each for each in named if isinstance(each.value, float)] or named
@@ -231,7 +244,7 @@ def _main(rates: list[Any], understood: Understood) -> list[Any]:
 
 
 def _fan(understood: Understood, found: Knobs) -> list[Edit]:
-    """`randn(a, b) * 0.01` becomes `randn(a, b) / np.sqrt(fan_in)`, where the inputs' width says which of both it is."""
+    """`randn(a, b) * 0.01` becomes `randn(a, b) / np.sqrt(fan_in)`, where the inputs' width says which of both."""
     first = next((each.shape for each in understood.parameters if len(each.shape) == 2), None)
     wide = set(understood.inputs.shape) if understood.inputs is not None else set()
     if first is None or first[0] == first[1]:
@@ -253,13 +266,19 @@ def _fan(understood: Understood, found: Knobs) -> list[Edit]:
 def _standardised(understood: Understood) -> list[Edit]:
     """A line that standardises the inputs, after the last one outside functions that puts something into them."""
     inputs, labels = understood.inputs, understood.labels
-    sites = [each for each in (inputs.outside if inputs is not None else ()) if each.kind == "assigned" and each.name.isidentifier()]
+    sites = [
+        each
+        for each in (inputs.outside if inputs is not None else ())
+        if each.kind == "assigned" and each.name.isidentifier()
+    ]
     if not sites or inputs is None or labels is None:
         return []
     site = sites[-1]
     last = 0
     for statement in understood.source.tree.body:
-        if any(_stores(node, site.name) for node in ast.walk(statement)) and not isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        if any(_stores(node, site.name) for node in ast.walk(statement)) and not isinstance(
+            statement, (ast.FunctionDef, ast.ClassDef)
+        ):
             last = statement.end_lineno or 0
     if not last:
         return []
@@ -270,7 +289,9 @@ def _standardised(understood: Understood) -> list[Edit]:
 
 
 def _stores(node: ast.AST, name: str) -> bool:
-    target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AugAssign) else None
+    target = (
+        node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AugAssign) else None
+    )
     while isinstance(target, ast.Subscript):
         target = target.value
     return isinstance(target, ast.Name) and target.id == name

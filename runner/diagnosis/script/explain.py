@@ -51,6 +51,24 @@ class Report:
         return missed or self.run.status == "raised" or self.run.nonfinite is not None
 
     @property
+    def patched(self) -> str | None:
+        """The text with the patch: the cure's, else with the corrected line; None where there is none."""
+        if self.cure is not None:
+            return self.cure.text
+        return (
+            self.source.edited(self.mended.edits).text if self.mended is not None and self.source is not None else None
+        )
+
+    @property
+    def diff(self) -> str:
+        """The patch as a unified diff."""
+        if self.cure is not None:
+            return self.cure.diff
+        return (
+            self.source.diff(self.source.edited(self.mended.edits)) if self.mended is not None and self.source else ""
+        )
+
+    @property
     def code(self) -> int:
         """The exit code: 0 right, 1 something wrong, 2 it could not be looked at."""
         return 2 if self.problem else int(self.wrong)
@@ -97,7 +115,7 @@ def _cures(report: Report, told: Told, place: Path, until: float, at_once: int) 
             report.mended = mend(understood, report.checked, told.argv, place, share, at_once)
         else:
             report.not_tried.append("a corrected line")
-    if report.wrong and report.run is not None and report.run.reached is not None or report.bad is not None:
+    if (report.wrong and report.run is not None and report.run.reached is not None) or report.bad is not None:
         if until - time.monotonic() > 3:
             edits = report.mended.edits if report.mended is not None else []
             report.cure = cure(understood, edits, told.argv, place, until, at_once, report.not_tried)
@@ -108,10 +126,16 @@ def _cures(report: Report, told: Told, place: Path, until: float, at_once: int) 
 def as_json(report: Report) -> dict[str, Any]:
     """The one object of `--json`."""
     understood, checked = report.understood, report.checked
-    made: dict[str, Any] = {"file": report.path.name, "ok": not report.problem and not report.wrong, "arrays": [], "mistakes": []}
+    made: dict[str, Any] = {
+        "file": report.path.name,
+        "ok": not report.problem and not report.wrong,
+        "arrays": [],
+        "mistakes": [],
+    }
     if report.problem:
         return {**made, "problem": report.problem}
-    assert understood is not None and report.run is not None
+    assert understood is not None
+    assert report.run is not None
     made["arrays"] = checked.seen.get("arrays", [])
     mistake = mistake_of(report)
     made["mistakes"] = [mistake] if mistake is not None else []

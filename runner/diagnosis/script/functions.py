@@ -1,4 +1,4 @@
-"""Which functions of a source are activations and their derivatives: told by what they answer, in a process of its own."""
+"""Which functions of a source are activations and their derivatives: by their answers, in a process of their own."""
 
 import ast
 import json
@@ -72,6 +72,7 @@ def to_tanh(source: Source, found: dict[str, list[ast.FunctionDef]]) -> list[Edi
 def _returns(source: Source, node: ast.FunctionDef, text: str) -> Edit:
     """The body of a function as one line."""
     first, last = node.body[0], node.body[-1]
-    assert last.end_lineno is not None and last.end_col_offset is not None
+    assert last.end_lineno is not None
+    assert last.end_col_offset is not None
     line = f"return {text.format(_argument(node))}"
     return Edit(first.lineno, first.col_offset, last.end_lineno, last.end_col_offset, line)

@@ -1,4 +1,4 @@
-"""The numbers and calls in a source that decide how it trains, found out by turning them: the script is run with each changed."""
+"""The numbers and calls in a source that decide how it trains, found out by turning each and running the script."""
 
 import ast
 import math
@@ -40,7 +40,7 @@ class Knobs:
 
     Attributes:
         rate: numbers that the first step is proportional to; scale: numbers that initial weights are proportional to.
-        iterations: numbers that bound the loop; width: numbers that set the shape of parameters between input and output.
+        iterations: numbers that bound the loop; width: numbers that set a hidden width.
         draws: calls that draw the initial weights; biases: calls that make initial biases of zeros.
         seeds: numbers that generators are set to.
     """
@@ -80,7 +80,9 @@ class Beginning:
             if self.steps < 2:
                 now = {place.name: value for place, value in reversed(list(places(sys._getframe(1), self.root)))}
                 self.found[str(self.steps)] = {
-                    name: [list(np.shape(now[name])), np.ravel(now[name])[:400].tolist()] for name in self.names if name in now
+                    name: [list(np.shape(now[name])), np.ravel(now[name])[:400].tolist()]
+                    for name in self.names
+                    if name in now
                 }
             self.steps += 1
         if self.steps >= 2 and self.count > self.most:
@@ -114,7 +116,10 @@ def knobs(understood: Understood, argv: tuple[str, ...], scratch: Path, at_once:
 
     draws = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and _called(node) in DRAWS]
     zeros = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and _called(node) == "zeros"]
-    turned = [*[each.edit(_turn(each.value)) for each in numbers], *[Edit.of(node, f"(2 * {ast.unparse(node)})") for node in draws]]
+    turned = [
+        *[each.edit(_turn(each.value)) for each in numbers],
+        *[Edit.of(node, f"(2 * {ast.unparse(node)})") for node in draws],
+    ]
     turned += [Edit.of(node, f"(1 + {ast.unparse(node)})") for node in zeros]
     outcomes = run_scripts([run([]), *(run([edit]) for edit in turned)], scratch, at_once)
     first = outcomes[0].seen
@@ -132,7 +137,9 @@ def knobs(understood: Understood, argv: tuple[str, ...], scratch: Path, at_once:
     if found.iterations:
         bounds = run_scripts([run([each.edit(2)], 5) for each in found.iterations], scratch, at_once)
         found.iterations = [
-            each for each, outcome in zip(found.iterations, bounds, strict=True) if 0 < outcome.seen.get("left", 99) <= 4
+            each
+            for each, outcome in zip(found.iterations, bounds, strict=True)
+            if 0 < outcome.seen.get("left", 99) <= 4
         ]
     return found
 
@@ -155,14 +162,15 @@ def _sort(number: Number, first: dict[str, Any], seen: dict[str, Any], found: Kn
                 found.iterations.append(number)
         elif _rate(first, seen, _turn(number.value) / number.value if number.value else math.nan):
             found.rate.append(number)
-    elif (factor := _scaled(first["0"], seen["0"])) is not None:
-        if abs(factor / (_turn(number.value) / number.value) - 1) < 1e-6:
-            found.scale.append(number)
+    elif abs((_scaled(first["0"], seen["0"]) or 0.0) * number.value / _turn(number.value) - 1) < 1e-6:
+        found.scale.append(number)
 
 
 def _hidden(before: list[list[int]], after: list[list[int]]) -> bool:
     """A hidden layer's width is both the height of a matrix and the width of another; a bias has it once."""
-    axes = {axis for a, b in zip(before, after, strict=True) for axis in range(min(len(a), len(b))) if a[axis] != b[axis]}
+    axes = {
+        axis for a, b in zip(before, after, strict=True) for axis in range(min(len(a), len(b))) if a[axis] != b[axis]
+    }
     return len(before) >= 3 and axes == {0, 1}
 
 
@@ -206,11 +214,14 @@ def _numbers(tree: ast.Module) -> list[Number]:
     left_out: set[int] = set()
     for node in ast.walk(tree):
         inside: list[ast.AST] = []
-        if isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) > 8:
-            inside = list(ast.walk(node))
-        elif isinstance(node, (ast.List, ast.Tuple)) and any(isinstance(each, (ast.List, ast.Tuple)) for each in node.elts):
-            inside = list(ast.walk(node))
-        elif isinstance(node, ast.keyword) and node.arg in ("axis", "keepdims", "ndmin", "dtype"):
+        if (
+            (isinstance(node, (ast.List, ast.Tuple)) and len(node.elts) > 8)
+            or (
+                isinstance(node, (ast.List, ast.Tuple))
+                and any(isinstance(each, (ast.List, ast.Tuple)) for each in node.elts)
+            )
+            or (isinstance(node, ast.keyword) and node.arg in ("axis", "keepdims", "ndmin", "dtype"))
+        ):
             inside = list(ast.walk(node))
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             inside = [node.right]

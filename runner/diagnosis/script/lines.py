@@ -36,7 +36,14 @@ class Checked:
             return next(iter(self.seen["constant"].values()))
         lines = list(self.seen["sign_lines"].values())
         first = self.seen["suspects"][0] if self.seen["suspects"] else None
-        if lines and (first is None or not [each for each in self.seen["arrays"] if not each["right"] and each["name"] not in self.seen["signs_wrong"]]):
+        if lines and (
+            first is None
+            or not [
+                each
+                for each in self.seen["arrays"]
+                if not each["right"] and each["name"] not in self.seen["signs_wrong"]
+            ]
+        ):
             return lines[0]
         proof = self.seen["proof"]
         sure = first is not None and first["why"] in ("no adjoint", "factor")
@@ -68,7 +75,9 @@ def _ways(understood: Understood) -> list[tuple[float, bool, bool]]:
     return [(1.0, True, True), *ways] if one_by_one and understood.labels is not None else ways
 
 
-def watching(source: Source, understood: Understood, argv: tuple[str, ...], way: tuple[float, bool, bool], seconds: float) -> Run:
+def watching(
+    source: Source, understood: Understood, argv: tuple[str, ...], way: tuple[float, bool, bool], seconds: float
+) -> Run:
     """The run that traces an iteration."""
     spread, whole, fewer = way
     rows = max(understood.labels.shape, default=0) if understood.labels is not None and fewer else 0

@@ -32,7 +32,11 @@ def categorical(A: Any, Y: Any) -> Any:
     labels = np.ravel(np.asarray(Y)).astype(int)
     if np.ndim(A) == 2 and np.shape(A)[0] == labels.size:
         return -np.sum(np.log(A[np.arange(labels.size), labels]))
-    return -np.sum(np.log(A[labels, np.arange(labels.size)])) if np.ndim(A) == 2 and np.shape(A)[1] == labels.size else None
+    return (
+        -np.sum(np.log(A[labels, np.arange(labels.size)]))
+        if np.ndim(A) == 2 and np.shape(A)[1] == labels.size
+        else None
+    )
 
 
 COSTS: dict[str, Callable[[Any, Any], Any]] = {

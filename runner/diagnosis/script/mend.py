@@ -85,7 +85,9 @@ def _names(tree: ast.Module) -> list[str]:
     """What arrays are called here: names and attributes that are assigned."""
     found: dict[str, None] = {}
     for node in ast.walk(tree):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        )
         for target in targets:
             for each in target.elts if isinstance(target, ast.Tuple) else [target]:
                 if isinstance(each, (ast.Name, ast.Attribute)):

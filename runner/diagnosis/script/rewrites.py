@@ -49,7 +49,11 @@ def _first(node: ast.expr, names: list[str]) -> Iterator[tuple[str, ast.expr, st
         yield "sign", node, _text(node.operand)
     elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in TURNED:
         yield "comparison", node, _text(ast.Compare(node.left, [TURNED[type(node.ops[0])]()], node.comparators))
-    elif isinstance(node, ast.Call) and _called(node) in ("add", "subtract", "multiply", "divide") and len(node.args) == 2:
+    elif (
+        isinstance(node, ast.Call)
+        and _called(node) in ("add", "subtract", "multiply", "divide")
+        and len(node.args) == 2
+    ):
         other = {"add": "subtract", "subtract": "add", "multiply": "divide", "divide": "multiply"}[_called(node)]
         yield "operator", node, ast.unparse(node).replace(f".{_called(node)}(", f".{other}(", 1)
 
@@ -94,4 +98,8 @@ def _is_module(node: Any) -> bool:
     """np, self, np.dot: no arrays."""
     if isinstance(node, ast.Name):
         return node.id in ("np", "numpy", "self", "math", "range", "len")
-    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy", "math")
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("np", "numpy", "math")
+    )

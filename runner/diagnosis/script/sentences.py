@@ -58,7 +58,8 @@ def _sentence(report: "Report", wrong: list[str]) -> str:
     names = _list(wrong)
     cost = report.understood.cost.name if report.understood is not None and report.understood.cost else "the cost"
     if mended is not None:
-        return f"{mended.old} should be {mended.new}: with it the update of every array is the slope of {cost}, run and compared."
+        shown = f"with it the update of every array is the slope of {cost}, run and compared"
+        return f"{mended.old} should be {mended.new}: {shown}."
     if seen["constant"]:
         return f"{_list(list(seen['constant']))} is moved by numbers that do not come from {cost}."
     if seen["signs_wrong"] and len(seen["signs_wrong"]) == len(wrong):
@@ -90,9 +91,12 @@ def findings_of(report: "Report") -> list[Finding]:
         if cure.reached == cure.of:
             whole = Finding(
                 "cure", cure.parts[0].line if cure.parts else mistake["line"] if mistake else 0,
-                f"this patch reaches {cure.target} on {cure.reached} of {cure.of} seeds.", cure.diff, cure.reached, cure.of,
+                f"this patch reaches {cure.target} on {cure.reached} of {cure.of} seeds.",
+                cure.diff, cure.reached, cure.of,
             )  # fmt: skip
-            found = [Finding(each.cause, each.line, each.sentence, cure.diff, cure.reached, cure.of) for each in found] or [whole]
+            found = [
+                Finding(each.cause, each.line, each.sentence, cure.diff, cure.reached, cure.of) for each in found
+            ] or [whole]
     return found
 
 
@@ -113,7 +117,8 @@ def _unreachable(report: "Report") -> Finding | None:
     line = understood.output_line
     return Finding(
         "labels", line,
-        f"labels are {_numbers(labels.about['values'])}, and every output lies between {low:g} and {high:g}: {far:g} cannot be reached.",
+        f"labels are {_numbers(labels.about['values'])}, and every output lies between {low:g} and {high:g}: "
+        f"{far:g} cannot be reached.",
     )  # fmt: skip
 
 

@@ -112,7 +112,11 @@ def _peeled(node: Node, place: tuple[str, int]) -> tuple[Node, float]:
                 node, factor = b, factor * float(np.asarray(a).reshape(-1)[0])
             else:
                 return node, factor
-        elif node.op in PASSING and len(list(node.parents())) == 1 and np.size(node.value) == np.size(node.inputs[0].value):
+        elif (
+            node.op in PASSING
+            and len(list(node.parents())) == 1
+            and np.size(node.value) == np.size(node.inputs[0].value)
+        ):
             node = next(node.parents())
         else:
             return node, factor

@@ -25,7 +25,8 @@ class Where(NamedTuple):
 
     Attributes:
         parameters, states: names of what is trained, and of what is carried along.
-        costs: sites that have the cost's value; others: of numbers that may be the cost as well; match: which loss it is, of which output and labels.
+        costs: sites that have the cost's value; others: of numbers that may be the cost as well.
+        match: which loss the cost is, of which output and labels.
         spread: how far the parameters are moved before, as a share of a usual initial scale.
         whole: arrays of whole numbers are followed, too.
         rows: (n, every): of arrays of n rows, every so-manieth only, where a step goes through them one by one.
@@ -181,8 +182,12 @@ class Verdicts:
         base: dict[str, Any] = {
             "followed": sorted(self.gradients),
             "not_followed": sorted(set(self.watch.leaves) - set(self.gradients)),
-            "lost": [[os.path.relpath(file, self.watch.root), line, what] for (file, line), what in self.tape.lost.items()],
-            "rates": {name: -step.factor for name, step in self.steps.items() if step.plain and step.gradient is not None},
+            "lost": [
+                [os.path.relpath(file, self.watch.root), line, what] for (file, line), what in self.tape.lost.items()
+            ],
+            "rates": {
+                name: -step.factor for name, step in self.steps.items() if step.plain and step.gradient is not None
+            },
         }
         if not self.gradients:
             return base
@@ -309,7 +314,7 @@ class Verdicts:
             "signs_wrong": found.signs,
             "sign_lines": {name: self._place(self.steps[name].update) for name in found.signs},
             "suspects": [
-                {**self._place(each.node), "why": each.why, "takes": self._match(each.takes), "gives": self._match(each.gives)}
+                {**self._place(each.node), "why": each.why}
                 for each in located.suspects[:6]
             ],
             "proof": None if located.proof is None else {
@@ -318,9 +323,6 @@ class Verdicts:
             },
             "why_not": located.lost,
         }  # fmt: skip
-
-    def _match(self, match: Any) -> dict[str, Any] | None:
-        return None if match is None else {**self._place(match.target), "factor": match.factor, "what": match.what}
 
     def _place(self, node: Node) -> dict[str, Any]:
         file = os.path.relpath(node.file, self.watch.root) if node.file else ""

@@ -118,7 +118,9 @@ def _within(
             yield place, value
         elif value.dtype == object and value.size < LONG and value.ndim == 1:
             for key in range(value.size):
-                yield from _within(Place(f"{name}[{key}]", value, key), value[key], f"{name}[{key}]", depth + 1, seen, left, again)
+                yield from _within(
+                    Place(f"{name}[{key}]", value, key), value[key], f"{name}[{key}]", depth + 1, seen, left, again
+                )
         return
     for box, key, inner, label in _inside(value, name):
         yield from _within(Place(label, box, key), inner, label, depth + 1, seen, left, again)

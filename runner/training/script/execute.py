@@ -148,7 +148,11 @@ class _Siblings(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
         spec = PathFinder.find_spec(name, path)
-        if spec is None or not isinstance(spec.loader, SourceFileLoader) or not (spec.origin or "").startswith(self.root):
+        if (
+            spec is None
+            or not isinstance(spec.loader, SourceFileLoader)
+            or not (spec.origin or "").startswith(self.root)
+        ):
             return None
         load = self.load
 
@@ -203,7 +207,7 @@ def _execute(run: Run, place: Path) -> None:
     guard([place])
     try:
         code = load(str(script), run.source.text)
-        np.random.seed(run.seed)  # noqa: NPY002
+        np.random.seed(run.seed)
         random.seed(run.seed)
         exec(code, vars(main))
     except _Asked:
@@ -239,9 +243,9 @@ def _surroundings(run: Run, copy: Path, place: Path) -> None:
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    sys.stdin = open(0)
-    sys.stdout = open(1, "w", buffering=1 << 16, closefd=False)
-    sys.stderr = open(2, "w", buffering=1 << 16, closefd=False)
+    sys.stdin = open(0)  # noqa: SIM115
+    sys.stdout = open(1, "w", buffering=1 << 16, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1 << 16, closefd=False)  # noqa: SIM115
     warnings.resetwarnings()
     warnings.simplefilter("ignore")
 

@@ -1,4 +1,4 @@
-"""A script's syntax tree with hooks: at every loop's iterations, at every value that is given a name, at every statement.
+"""A script's syntax tree with hooks: at every loop's iterations, at every value with a name, at every statement.
 
 Hooks do no arithmetic, and hand every value on as it is: an instrumented script computes the same bits.
 """
@@ -118,7 +118,9 @@ class Instrument(ast.NodeTransformer):
         arguments = node.args
         names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
         seen = [
-            _at(ast.Expr(self._see(_at(ast.Name(name, ast.Load()), node.body[0]), "argument", name, node)), node.body[0])
+            _at(
+                ast.Expr(self._see(_at(ast.Name(name, ast.Load()), node.body[0]), "argument", name, node)), node.body[0]
+            )
             for name in names
             if name not in ("self", "cls")
         ]
@@ -244,9 +246,7 @@ class Instrument(ast.NodeTransformer):
         return test
 
 
-def instrument(
-    text: str, file: str, wanted: Wanted
-) -> tuple[ast.Module, dict[str, Site], dict[str, Loop]]:
+def instrument(text: str, file: str, wanted: Wanted) -> tuple[ast.Module, dict[str, Site], dict[str, Loop]]:
     """The tree of a file with its hooks, and what is where.
 
     >>> tree, sites, loops = instrument("w = 1.0\\nfor i in range(3):\\n    w -= .1\\n", "a.py", Wanted())

@@ -91,7 +91,9 @@ def _factors(A: np.ndarray) -> np.ndarray:
     return np.array([more / size for size in sorted(sizes) for more in (1.0, 0.5, 2.0, 1 / np.log(2), 100.0)])
 
 
-def recognise(costs: dict[str, float], outputs: dict[str, np.ndarray], labels: dict[str, np.ndarray]) -> dict[str, Match]:
+def recognise(
+    costs: dict[str, float], outputs: dict[str, np.ndarray], labels: dict[str, np.ndarray]
+) -> dict[str, Match]:
     """For each cost the loss that it is, where it is one of those above: of all pairs the first that gives its value.
 
     >>> A, Y = np.array([[.9, .2]]), np.array([[1, 0]])

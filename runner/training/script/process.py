@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+LINUX = bool(sys.platform == "linux")
 POLL = 0.02  # s between two looks at a process
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: a grandchild whose parent has ended becomes ours, and can be found
 
@@ -152,7 +153,7 @@ def run_all(jobs: Iterable[tuple[Callable[[], None], Limits]], at_once: int) -> 
 
 def _table() -> list[tuple[int, int, int, int]]:
     """Every process: (pid, parent, group or session, resident bytes)."""
-    if sys.platform == "linux":
+    if LINUX:
         found = []
         page = os.sysconf("SC_PAGE_SIZE")
         for name in os.listdir("/proc"):
@@ -181,7 +182,7 @@ def descendants(pid: int) -> list[int]:
 
 def memory(pid: int) -> int:
     """Resident bytes of a process; 0 where it is gone."""
-    if sys.platform == "linux":
+    if LINUX:
         with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return 0

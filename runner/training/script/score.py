@@ -18,7 +18,7 @@ def score(output: np.ndarray, labels: np.ndarray, loss: str = "", axis: int = -1
     A, Y = np.asarray(output, dtype=float), np.asarray(labels, dtype=float)
     if not np.isfinite(A).all():
         A = np.nan_to_num(A, nan=0.0)
-    whole = bool(np.all(Y == np.round(Y)))
+    whole = bool(np.all(np.round(Y) == Y))
     if A.size == Y.size:
         A = A.reshape(Y.shape)
         hot = _one_hot(Y) if whole else None
@@ -61,7 +61,7 @@ def _accuracy(given: np.ndarray, true: np.ndarray) -> dict[str, Any]:
 
 
 def goal(found: dict[str, Any]) -> float:
-    """What must be reached: of at most 20 rows all, else three quarters of the way from a constant answer to all right."""
+    """What must be reached: of at most 20 rows all, else three quarters of the way from a constant answer."""
     if found["kind"] == "accuracy" and found["n"] <= 20:
         return 1.0
     share = 0.76 if found["kind"] == "accuracy" else 0.75

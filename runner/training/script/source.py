@@ -41,7 +41,8 @@ class Edit:
     @staticmethod
     def of(node: ast.expr | ast.stmt, text: str) -> "Edit":
         """In the place of a node of the syntax tree."""
-        assert node.end_lineno is not None and node.end_col_offset is not None
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return Edit(node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, text)
 
     @staticmethod
@@ -130,7 +131,7 @@ def read(path: Path) -> Source:
             if (root := module.split(".")[0]) in FRAMEWORKS:
                 where = source.where(node.lineno)  # type: ignore[attr-defined]
                 raise ScriptProblem(
-                    f"{path.name}, {where}: {FRAMEWORKS[root]} trains here, and explain reads networks written in NumPy."
+                    f"{path.name}, {where}: {FRAMEWORKS[root]} trains here, and explain reads networks in NumPy."
                 )
     return source
 

@@ -80,6 +80,10 @@ class Study:
         if key == self.loop and self.fork is not None:
             self._write(sys._getframe(1))
 
+    def _inside(self) -> bool:
+        """Whether this is a fork."""
+        return self.fork is not None
+
     def _study(self, frame: Any) -> None:
         within = {place.name: (place, value) for place, value in reversed(list(places(frame, self.root)))}
         candidates = {name: within[name] for name in self.names if name in within}
@@ -87,7 +91,7 @@ class Study:
         depends: dict[str, Any] = {}
         began = time.monotonic()
         for name, (place, value) in candidates.items():
-            if self.fork is not None or time.monotonic() - began > self.seconds:
+            if self._inside() or time.monotonic() - began > self.seconds:
                 break
 
             def shift(place: Any = place, value: Any = value) -> None:
@@ -101,15 +105,15 @@ class Study:
                     "last": [key for key in plain["last"] if plain["last"][key] != after["last"].get(key)],
                     "early": next((number for number, (a, b) in enumerate(both) if a != b and _new(a[0])), SEQUENCE),
                 }
-        if self.fork is not None:
+        if self._inside():
             return
         self.dependent = {key for each in depends.values() for key in each["last"]}
         self.found = {**self._after(lambda: self._begin(candidates)), "depends": depends}
-        if self.fork is not None:
+        if self._inside():
             return
         outputs = list(self.found.get("outputs", {}))
         far = self._after(lambda: self._stretch(candidates, outputs))
-        if self.fork is None:
+        if not self._inside():
             self.found["ranges"] = far.get("ranges", {})
             self.stop()
 
@@ -119,7 +123,8 @@ class Study:
         self.stretched = outputs
         for name, (_, value) in candidates.items():
             if isinstance(value, np.ndarray):
-                value += (1e3 * np.random.default_rng(len(name)).normal(size=value.shape)).astype(value.dtype)
+                step = 1e3 * np.random.default_rng(len(name)).normal(size=value.shape)
+                value += np.asarray(step).astype(value.dtype)
 
     def _begin(self, candidates: dict[str, tuple[Any, Any]]) -> None:
         self.start = {name: np.array(value, dtype=float) for name, (_, value) in candidates.items()}
@@ -156,7 +161,9 @@ class Study:
             found = dict(each for key, kept in self.events.items() for each in _arrays(key, kept))
             known = {key: found[key] for key in self.stretched if key in found}
             with np.errstate(all="ignore"):
-                return {"ranges": {key: [float(np.nanmin(each)), float(np.nanmax(each))] for key, each in known.items()}}
+                return {
+                    "ranges": {key: [float(np.nanmin(each)), float(np.nanmax(each))] for key, each in known.items()}
+                }
         if not self.start:
             return {"last": {key: _digest(kept[-1]) for key, kept in self.events.items()}, "sequence": self.sequence}
         scalars = {key: number for key, kept in self.events.items() if (number := _number(kept[-1])) is not None}
@@ -176,7 +183,9 @@ class Study:
 
     def _updates(self, frame: Any) -> dict[str, Any]:
         """For each candidate: the first site that gave what stands there at the end, and how far it went."""
-        end = {place.name: value for place, value in reversed(list(places(frame, self.root))) if place.name in self.start}
+        end = {
+            place.name: value for place, value in reversed(list(places(frame, self.root))) if place.name in self.start
+        }
         found: dict[str, Any] = {}
         for name, before in self.start.items():
             if name not in end or np.shape(end[name]) != before.shape:
@@ -219,7 +228,9 @@ class Study:
                 self.large |= {label: {"shape": shape} for label, shape in _too_large(key, kept[-1])}
         for key, value in self.last.items():
             take(labels, key, [value])
-            self.large |= {label: {"shape": shape} for label, shape in _too_large(key, value) if label not in self.large}
+            self.large |= {
+                label: {"shape": shape} for label, shape in _too_large(key, value) if label not in self.large
+            }
         for key, kept in self.events.items():
             if key in self.dependent:
                 take(outputs, key, kept)
@@ -289,7 +300,11 @@ def _arrays(key: str, kept: list[Any]) -> list[tuple[str, np.ndarray]]:
 
 
 def _too_large(key: str, value: Any) -> list[tuple[str, list[int]]]:
-    parts = [(f"{key}|{place}", each) for place, each in enumerate(value[:12])] if isinstance(value, tuple) else [(key, value)]
+    parts = (
+        [(f"{key}|{place}", each) for place, each in enumerate(value[:12])]
+        if isinstance(value, tuple)
+        else [(key, value)]
+    )
     return [(label, list(each.shape)) for label, each in parts if isinstance(each, np.ndarray) and each.size > ROWS]
 
 
@@ -319,4 +334,3 @@ def _about(array: np.ndarray) -> dict[str, Any]:
         "distinct": len(values),
         "whole": bool(np.all(array == np.round(array))),
     }
-

@@ -1,8 +1,9 @@
 """Which loop trains: the one whose iterations change arrays that live on, where the next step depends on them.
 
-What an array is for is asked of the script itself: at the beginning of an iteration the process forks, the copy moves one
-array a little, runs the iteration, and what came out differently is compared. A cache is written before it is read: moving it
-changes nothing. A sum that is kept moves along, and its steps stay the same. The weights move along, and their step changes.
+What an array is for is asked of the script itself: at the beginning of an iteration the process forks, the copy moves
+one array a little, runs the iteration, and what came out differently is compared. A cache is written before it is read:
+moving it changes nothing. A sum that is kept moves along, and its steps stay the same. Weights move along, and their
+step changes.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,10 +153,15 @@ class Survey:
                     self.stop()
                 self.until = min(self.until, time.monotonic() + max(2.0, 3 * (time.monotonic() - self.since)))
 
+    def _inside(self) -> bool:
+        """Whether this is a fork."""
+        return self.fork is not None
+
     def _probe(self, key: str, loop: Seen, frame: Any) -> None:
         """Move each changing array in a fork of its own, and see what one iteration makes of it."""
         began = time.monotonic()
-        assert loop.changed is not None and loop.before is not None
+        assert loop.changed is not None
+        assert loop.before is not None
         candidates = [(place, value) for place, value in places(frame, self.root) if place.name in loop.changed]
         candidates.sort(key=lambda each: is_number(each[1]))
         start = {name: each[1] for name, each in loop.before.items()}
@@ -163,12 +169,12 @@ class Survey:
         found: dict[str, Any] = {}
         steps: dict[str, np.ndarray] = {}
         for place, value in candidates[:PROBED]:
-            if self.fork is not None or not still or time.monotonic() - began > self.seconds:
+            if self._inside() or not still or time.monotonic() - began > self.seconds:
                 break
             if place.name in steps or place.name not in still:
                 continue
             ended = self._after(key, place, value)
-            if self.fork is not None:
+            if self._inside():
                 return
             if not ended or place.name not in ended:
                 continue
@@ -181,12 +187,12 @@ class Survey:
             size = self._size(value)
             far = float(np.linalg.norm(shift)) / max(size * float(np.linalg.norm(direction)), 1e-300)
             lasts = along > 0.3 and 0.1 < far < 10
-            kept = float(np.linalg.norm(shift - size * direction)) > 1e-9 * float(np.linalg.norm(shift)) + 1e-15 * float(
-                np.linalg.norm(start[place.name])
-            )
+            kept = float(np.linalg.norm(shift - size * direction)) > 1e-9 * float(
+                np.linalg.norm(shift)
+            ) + 1e-15 * float(np.linalg.norm(start[place.name]))
             others = [name for name in still if name != place.name and name in ended and _far(still[name], ended[name])]
             found[place.name] = {"lasts": lasts, "step": bool(kept), "others": others, "shape": list(np.shape(value))}
-        if self.fork is not None:
+        if self._inside():
             return
         loop.probe = found
         persistent = {name for name, each in found.items() if each["lasts"]}

@@ -24,7 +24,8 @@ class Watched:
         loop, step: whose iterations are counted, and whose are steps.
         costs: the sites of the cost; output, labels: of what the score is taken; axis: of the classes.
         every: norms are taken every so many steps; 0: so that there are about ROWS of them.
-        until_nonfinite: the process ends where a parameter is no number any more; until_reached: where the score is good.
+        until_nonfinite: the process ends where a parameter is no number any more; until_reached: where
+            the score is good.
     """
 
     loop: str
@@ -162,7 +163,9 @@ class Trace:
 
     def _value(self, key: str) -> np.ndarray | None:
         if key.startswith("place|"):
-            found = [value for place, value in places(self.frame, self.root) if place.name == key.removeprefix("place|")]
+            found = [
+                value for place, value in places(self.frame, self.root) if place.name == key.removeprefix("place|")
+            ]
             return np.asarray(found[0], dtype=float) if found else None
         parts = key.split("|")
         site, rest = "|".join(parts[:5]), parts[5:]
@@ -186,8 +189,8 @@ class Fault:
     """Watches for the first value that is no number, from a step on: where it is made, before it is handed on.
 
     Args:
-        step: the loop; first: the step from which on every value is looked at; values that are no numbers one step before
-            (a best cost so far that begins at inf) are left alone.
+        step: the loop; first: the step from which on every value is looked at; values that are no numbers one step
+            before (a best cost so far that begins at inf) are left alone.
     """
 
     root: str = ""

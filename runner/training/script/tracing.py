@@ -74,7 +74,12 @@ def watched(understood: Understood, until_nonfinite: bool = True, every: int = 0
 
 
 def tracing(
-    source: Source, understood: Understood, argv: tuple[str, ...], seed: int, limits: Limits, until_reached: bool = False
+    source: Source,
+    understood: Understood,
+    argv: tuple[str, ...],
+    seed: int,
+    limits: Limits,
+    until_reached: bool = False,
 ) -> Run:
     """The run that a trace is taken of; with `until_reached` it ends where its score is good."""
     what = replace(watched(understood), until_reached=until_reached)

@@ -17,7 +17,9 @@ from runner.training.script.survey import Survey
 from runner.training.script.visits import Visits
 
 COST_WORDS = re.compile(r"cost|loss|err|mse|sse|nll|entropy|objective|(^|\W)[jel](\W|$)", re.IGNORECASE)
-OTHER_WORDS = re.compile(r"acc|correct|grad|norm|rate|(^|[^a-z])lr|time|pred|score|momentum|(^|[^a-z])d[a-z]?\d", re.IGNORECASE)
+OTHER_WORDS = re.compile(
+    r"acc|correct|grad|norm|rate|(^|[^a-z])lr|time|pred|score|momentum|(^|[^a-z])d[a-z]?\d", re.IGNORECASE
+)
 NO_SITES: frozenset[str] = frozenset()
 AFTER = 400  # iterations in which a cost is looked for
 
@@ -161,7 +163,9 @@ def _loops(source: Source, survey: Outcome, told: Told, seconds: float) -> tuple
         raise ScriptProblem(_why_none(source, survey, seconds))
     outer = min(passed, key=lambda key: len(seen[key]["parents"]))
     within = [key for key in passed if key == outer or outer in seen[key]["parents"]]
-    inner = max(within, key=lambda key: (_sizes(seen[key]["probe"]) >= _sizes(seen[outer]["probe"]), len(seen[key]["parents"])))
+    inner = max(
+        within, key=lambda key: (_sizes(seen[key]["probe"]) >= _sizes(seen[outer]["probe"]), len(seen[key]["parents"]))
+    )
     names = [name for name, each in seen[outer]["probe"].items() if each["lasts"]]
     return outer, inner, names
 
@@ -188,8 +192,8 @@ def _why_none(source: Source, survey: Outcome, seconds: float) -> str:
     )
     late = f" within {seconds:.0f} s" if survey.status == "time" else ""
     return (
-        f"{name}: no loop that trains was found{late}. Looked for: a loop whose iterations change float arrays that live on, "
-        f"by steps that depend on them. Seen: {looked or 'no loop that ran three times'}. "
+        f"{name}: no loop that trains was found{late}. Looked for: a loop whose iterations change "
+        f"float arrays that live on, by steps that depend on them. Seen: {looked or 'no loop that ran three times'}. "
         "Say which it is: --loop LINE, --parameters W1,b1, --cost NAME."
     )
 
@@ -218,7 +222,7 @@ def _is_named(site: Site) -> bool:
 
 
 def _cost(study: Outcome, told: Told) -> str | None:
-    """The site whose value is the cost: shown or compared, named like one, of a known loss, dependent on what is trained."""
+    """The site whose value is the cost: shown or compared, named like one, of a known loss."""
     seen = study.seen
     dependent = {key for each in seen["depends"].values() for key in each["last"]}
     scalars = {key: value for key, value in seen["scalars"].items() if key in dependent and key in study.sites}
@@ -248,7 +252,9 @@ def _first(seen: dict[str, Any], scalars: dict[str, float], key: str) -> str:
 
 
 def _no_cost(source: Source, study: Outcome, name: str) -> str:
-    names = sorted({site.name for key, site in study.sites.items() if key in study.seen["scalars"] and site.name.isidentifier()})
+    names = sorted(
+        {site.name for key, site in study.sites.items() if key in study.seen["scalars"] and site.name.isidentifier()}
+    )
     near = get_close_matches(name, names, 1)
     hint = f" Did you mean {near[0]}?" if near else f" Numbers there: {', '.join(names[:12])}."
     return f"--cost must be a number that the loop computes from its parameters. Got {name}.{hint}"
@@ -282,12 +288,17 @@ def _put_together(
         tuple(name for name in names if name not in parameters),
         study.sites[cost] if cost is not None else None,
         tuple(study.sites[each] for each in costs if each in study.sites),
-        tuple(study.sites[each] for each in seen["order"] if each in scalars and each not in costs
-              and each in study.sites and _is_named(study.sites[each])),
+        tuple(
+            study.sites[each]
+            for each in seen["order"]
+            if each in scalars and each not in costs and each in study.sites and _is_named(study.sites[each])
+        ),
         float(scalars[cost]) if cost is not None else float("nan"),
         match,
         labels,
-        _inputs(study, labels, [tuple(seen["updates"][name]["shape"]) for name in parameters if name in seen["updates"]]),
+        _inputs(
+            study, labels, [tuple(seen["updates"][name]["shape"]) for name in parameters if name in seen["updates"]]
+        ),
         _bounds(seen["ranges"].get(match.output)) if match is not None else None,
         study.sites["|".join(match.output.split("|")[:5])].line if match is not None else 0,
         study.sites,

@@ -1,4 +1,4 @@
-"""In which iterations of a loop sites fire that its first iterations do not have: a cost that is printed now and then."""
+"""In which iterations of a loop sites fire that its first ones do not have: a cost that is printed now and then."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,0 +1,14 @@
+"""`python -m runner.explain my_script.py`: what is wrong in a script, in which line, and what to write instead.
+
+    python -m runner.explain my_script.py           one script, or notebook
+    python -m runner.explain homework/              all scripts of a folder, each in a process of its own
+
+It runs the code that it is given, in a copy of its folder.
+"""
+
+import sys
+
+from runner.command.explain import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
