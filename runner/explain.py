@@ -6,9 +6,8 @@
 It runs the code that it is given, in a copy of its folder.
 """
 
-import sys
-
 from runner.command.explain import main
+from runner.screen.door import door
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    door(main)

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.command.explain_folder import explain_folder
-from runner.diagnosis.script.explain import Report, as_json, explain
+from runner.diagnosis.script.explain import as_json, explain
+from runner.diagnosis.script.report import Report
 from runner.screen import explain as screen
-from runner.screen import terminal
 from runner.training.script.process import adopt
 from runner.training.script.understand import Told
 
@@ -17,10 +17,9 @@ USAGE = """python -m runner.explain SCRIPT_OR_FOLDER [--json] [--seconds N] [--a
     [--loop LINE] [--cost NAME] [--parameters W1,b1,...] [-- WORDS FOR THE SCRIPT]"""
 
 
-def main(words: list[str]) -> int:
-    """Run the command line. Exit codes: 0 right, 1 something wrong, 2 it could not be looked at, 130 interrupted."""
-    terminal.prepare()
-    words, argv = _split(words)
+def main() -> int:
+    """Run the command line. Exit codes: 0 right, 1 something wrong, 2 it could not be looked at."""
+    words, argv = _split(sys.argv[1:])
     options = _parser().parse_args(words)
     told = Told(options.loop, options.cost, tuple(filter(None, (options.parameters or "").split(","))), tuple(argv))
     if options.seconds <= 0:
@@ -28,14 +27,9 @@ def main(words: list[str]) -> int:
         return 2
     adopt()
     path = Path(options.path)
-    try:
-        if path.is_dir():
-            return explain_folder(path, told, options.seconds, options.json)
-        report = explain(path, told, options.seconds)
-        return _tell(report, options.json, options.apply)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    if path.is_dir():
+        return explain_folder(path, told, options.seconds, options.json)
+    return _tell(explain(path, told, options.seconds), options.json, options.apply)
 
 
 def _tell(report: Report, wants_json: bool, apply: bool) -> int:

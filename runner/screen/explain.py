@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
 
-from runner.diagnosis.script.explain import Report
+from runner.diagnosis.script.report import Report
 from runner.diagnosis.script.sentences import mistake_of
 
 

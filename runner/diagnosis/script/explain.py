@@ -2,76 +2,20 @@
 
 import shutil
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.diagnosis.script.cures import Cure, cure
-from runner.diagnosis.script.lines import Checked, check
-from runner.diagnosis.script.mend import Mended, mend
-from runner.diagnosis.script.sentences import Finding, findings_of, mistake_of
+from runner.diagnosis.script.cures import cure
+from runner.diagnosis.script.lines import check
+from runner.diagnosis.script.mend import mend
+from runner.diagnosis.script.report import Report
+from runner.diagnosis.script.sentences import findings_of, mistake_of
 from runner.training.script.copies import scratch
 from runner.training.script.execute import run_scripts
 from runner.training.script.process import Limits
-from runner.training.script.source import ScriptProblem, Source, read
-from runner.training.script.tracing import FirstBad, Traced, first_bad, traced, tracing
-from runner.training.script.understand import Told, Understood, understand
-
-
-@dataclass
-class Report:
-    """What is said of a script.
-
-    Attributes:
-        path: the file; problem: why it could not be looked at, "" where it could.
-        understood: what it does; checked: its gradients; run: what it reaches; bad: its first value that is no number.
-        mended: the line that makes the gradients right; findings: causes, each with its cure where one was run.
-        cure: the patch as a whole; not_tried: what there was no time for.
-    """
-
-    path: Path
-    problem: str = ""
-    source: Source | None = None
-    understood: Understood | None = None
-    checked: Checked = field(default_factory=Checked)
-    run: Traced | None = None
-    bad: FirstBad | None = None
-    mended: Mended | None = None
-    cure: Cure | None = None
-    findings: list[Finding] = field(default_factory=list)
-    not_tried: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def wrong(self) -> bool:
-        """Whether something is wrong: a gradient, a value that is no number, a target that is missed, an exception."""
-        if self.run is None or self.checked.ok is False:
-            return True
-        missed = self.run.reached is False and self.run.status != "time"
-        return missed or self.run.status == "raised" or self.run.nonfinite is not None
-
-    @property
-    def patched(self) -> str | None:
-        """The text with the patch: the cure's, else with the corrected line; None where there is none."""
-        if self.cure is not None:
-            return self.cure.text
-        return (
-            self.source.edited(self.mended.edits).text if self.mended is not None and self.source is not None else None
-        )
-
-    @property
-    def diff(self) -> str:
-        """The patch as a unified diff."""
-        if self.cure is not None:
-            return self.cure.diff
-        return (
-            self.source.diff(self.source.edited(self.mended.edits)) if self.mended is not None and self.source else ""
-        )
-
-    @property
-    def code(self) -> int:
-        """The exit code: 0 right, 1 something wrong, 2 it could not be looked at."""
-        return 2 if self.problem else int(self.wrong)
+from runner.training.script.source import ScriptProblem, read
+from runner.training.script.tracing import first_bad, traced, tracing
+from runner.training.script.understand import Told, understand
 
 
 def explain(path: Path, told: Told, seconds: float, at_once: int = 2, cures: bool = True) -> Report:

@@ -1,33 +1,11 @@
 """What is said of a script, in words: only what was shown."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from runner.diagnosis.script.explain import Report
+from runner.diagnosis.script.report import Finding, Report
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A cause: its name, the line where it stands, a sentence, and what was run to show it.
-
-    Attributes:
-        diff: the patch; reached, of: on how many seeds it reaches the target.
-    """
-
-    cause: str
-    line: int
-    sentence: str
-    diff: str = ""
-    reached: int = 0
-    of: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        cure = {"diff": self.diff, "reached": self.reached, "of": self.of} if self.diff else None
-        return {"cause": self.cause, "line": self.line, "sentence": self.sentence, "cure": cure}
-
-
-def mistake_of(report: "Report") -> dict[str, Any] | None:
+def mistake_of(report: Report) -> dict[str, Any] | None:
     """The mistake in the gradients, with its line."""
     place, mended = report.checked.place, report.mended
     if place is None or report.source is None:
@@ -53,7 +31,7 @@ def mistake_of(report: "Report") -> dict[str, Any] | None:
     }
 
 
-def _sentence(report: "Report", wrong: list[str]) -> str:
+def _sentence(report: Report, wrong: list[str]) -> str:
     seen, mended = report.checked.seen, report.mended
     names = _list(wrong)
     cost = report.understood.cost.name if report.understood is not None and report.understood.cost else "the cost"
@@ -76,7 +54,7 @@ def _list(names: list[str]) -> str:
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 
 
-def findings_of(report: "Report") -> list[Finding]:
+def findings_of(report: Report) -> list[Finding]:
     """The causes in the order to mend: the line, what the cure's parts are for, what cannot be reached."""
     found: list[Finding] = []
     mistake = mistake_of(report)
@@ -100,7 +78,7 @@ def findings_of(report: "Report") -> list[Finding]:
     return found
 
 
-def _unreachable(report: "Report") -> Finding | None:
+def _unreachable(report: Report) -> Finding | None:
     """Labels outside of what the outputs can be: the least cost there is."""
     understood = report.understood
     assert understood is not None

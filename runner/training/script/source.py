@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from runner import Refusal
+
 FRAMEWORKS = {
     "torch": "PyTorch",
     "tensorflow": "TensorFlow",
@@ -24,7 +26,7 @@ FRAMEWORKS = {
 }
 
 
-class ScriptProblem(Exception):
+class ScriptProblem(Refusal):
     """What keeps a script from being looked at: one sentence, for people."""
 
 
