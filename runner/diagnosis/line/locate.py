@@ -20,6 +20,8 @@ from runner.nn.types import Array
 
 RIGHT = 1e-5  # a gradient may be so far off, as a share of its size and the right one's
 FACTORS = (1.0, -1.0)
+TRIED = 60  # so many values are moved, to see what depends on them
+DOUBTFUL = 4.0  # places with a score from here on are right as far as they go
 
 
 class ArrayVerdict(NamedTuple):
@@ -33,12 +35,15 @@ class ArrayVerdict(NamedTuple):
 
 
 class Suspect(NamedTuple):
-    """A place in the backward pass, in the order in which to look: what its value `is` among the adjoints, if any."""
+    """A place in the backward pass, in the order in which to look: the right adjoint that it `takes`, what it `gives`
+    among the adjoints, and a `score`, 0 where it is likeliest to go wrong.
+    """
 
     node: Node
     takes: Match | None
     gives: Match | None
     why: str
+    score: float
 
 
 class Proof(NamedTuple):
@@ -108,9 +113,9 @@ def verdict(name: str, given: Any, true: Array) -> ArrayVerdict:
         same = g.size == true.size
         g = g.reshape(true.shape) if same else np.full(true.shape, np.nan)
     off, size = float(np.linalg.norm(g - true)), float(np.linalg.norm(g) + np.linalg.norm(true))
-    error = off / size if size > 0 else 0.0
+    error = off / size if size != 0 else 0.0
     square = float((g * g).sum())
-    rho = float((g * true).sum()) / square if square > 0 else float("nan") if not true.any() else 0.0
+    rho = float((g * true).sum()) / square if square != 0 else float("nan") if not true.any() else 0.0
     tiny = size <= 1e-12
     return ArrayVerdict(name, bool(error <= RIGHT or tiny), 1.0 if error <= 1e-9 and square > 0 else rho, error, true)
 
@@ -132,6 +137,7 @@ class Search:
             of |= dict.fromkeys(ancestors(node))
         self.nodes = sorted((node for node in of if node not in forward and node.inputs), key=lambda each: each.index)
         self.inside = set(self.nodes)
+        self.results = set(gradients.values())
         values, book = values_of([node for node in forward if np.size(node.value) > 1]), book_of(found)
         self.is_value: dict[Node, Node] = {}
         self.match: dict[Node, Match] = {}
@@ -146,7 +152,31 @@ class Search:
             match = matched(book, value)
             if match is not None:
                 self.match[node] = match
+        factors = {match.factor for match in self.match.values()}
+        for node in self.nodes:  # a single number is a multiple of everything: only factors seen elsewhere count
+            if np.size(node.value) == 1 and node not in self.match and np.asarray(node.value).dtype.kind == "f":
+                match = matched(book, node.value, factors)
+                if match is not None:
+                    self.match[node] = match
+        self._inner()
         self._reach()
+
+    def _inner(self) -> None:
+        """An inner value is one where the factor stays what it was: others look like one by chance."""
+        self.steady: set[Node] = set()
+        carried: dict[Node, set[float]] = {}
+        for node in self.nodes:
+            mine: set[float] = set()
+            for parent in node.parents():
+                if self.whole_in(parent):
+                    mine.add(self.match[parent].factor)
+                else:
+                    mine |= carried.get(parent, set())
+            carried[node] = mine
+            match = self.match.get(node)
+            if match is not None and match.what == "inner":
+                if any(abs(match.factor / each - 1) <= 1e-6 for each in mine):
+                    self.steady.add(node)
 
     def _reach(self) -> None:
         """For each value: the gradients that depend on it, and whether a right adjoint is made later."""
@@ -164,67 +194,107 @@ class Search:
             for child in self.children[node]:
                 self.of[node] |= self.of[child]
             self.later[node] = any(self.whole(child) or self.later[child] for child in self.children[node])
+        self._sensitive()
+
+    def _sensitive(self) -> None:
+        """A right adjoint made later says something of a value only if it changes with it."""
+        rng = np.random.default_rng(3)
+        doubtful = [
+            node
+            for node in self.nodes
+            if self.later[node] and not self.whole(node) and node not in self.is_value and self._leaves(node)
+        ]
+        for node in doubtful[:TRIED]:
+            value = np.asarray(node.value, dtype=float)
+            moved = value + rng.normal(size=value.shape) * (1 + np.abs(value))
+            new = replayed(self.nodes, {node: moved}, self.nodes)
+            if new is None:
+                continue
+            changed = {each for each in self.nodes if each is not node and _moved(new[each], each.value)}
+            self.later[node] = any(self.whole(each) for each in changed)
+            self.of[node] = {name for name in self.of[node] if self.gradients[name] in changed}
 
     def whole(self, node: Node) -> bool:
         match = self.match.get(node)
-        return match is not None and match.what != "part"
+        return match is not None and (match.what in ("whole", "slice") or node in self.steady)
 
     def right(self, node: Node) -> bool:
         """A right gradient depends on it."""
         return any(self.verdicts[name].right for name in self.of[node])
 
     def suspects(self) -> list[Suspect]:
-        """The places to look at, the likeliest first: one a line."""
+        """The places to look at, the likeliest first: one a line, of what leaves it."""
         wrong = {name for name, each in self.verdicts.items() if not each.right}
         scored = []
         for node in self.nodes:
-            if not node.line or node in self.is_value or not self.of[node] & wrong:
+            if not node.line or node in self.is_value or not self.of[node] & wrong or not self._leaves(node):
                 continue
-            takes = self._takes(node)
-            gives = self.match.get(node)
-            score, why = self._score(node, takes, gives, wrong)
-            scored.append((score, node.index, Suspect(node, takes, gives, why)))
-        scored.sort(key=lambda each: each[:2])
+            entering = self._entering(node)
+            found = [self.match[each] for each in entering if self.whole(each)]
+            takes, gives = found[0] if found else None, self.match.get(node)
+            tainted = any(self._tainted(each) for each in entering)
+            score, why = self._score(node, takes, gives, wrong, tainted)
+            scored.append(Suspect(node, takes, gives, why, score))
+        scored.sort(key=lambda each: (each.score, each.node.index))
         first: dict[tuple[str, int], Suspect] = {}
-        for _, _, suspect in scored:
+        for suspect in scored:
             first.setdefault(suspect.node.place, suspect)
         return list(first.values())
 
-    def _takes(self, node: Node) -> Match | None:
-        """The right adjoint that an operation takes, if it does."""
-        found = [self.match[parent] for parent in node.parents() if self.whole_in(parent)]
-        return found[0] if found else None
+    def _leaves(self, node: Node) -> bool:
+        """Another line takes it, or it is a gradient: what comes in between within a line is nobody's name."""
+        children = self.children[node]
+        return not children or node in self.results or any(child.place != node.place for child in children)
+
+    def _entering(self, node: Node) -> list[Node]:
+        """What a line takes from others, to make a value."""
+        found: dict[Node, None] = {}
+        left = [node]
+        while left:
+            for parent in left.pop().parents():
+                if parent not in self.inside or parent in self.is_value:
+                    continue
+                if parent.place == node.place:
+                    left.append(parent)
+                else:
+                    found[parent] = None
+        return list(found)
 
     def whole_in(self, node: Node) -> bool:
         return node in self.inside and self.whole(node)
 
-    def _score(self, node: Node, takes: Match | None, gives: Match | None, wrong: set[str]) -> tuple[float, str]:
-        """How likely it goes wrong here: 0 the most."""
+    def _score(
+        self, node: Node, takes: Match | None, gives: Match | None, wrong: set[str], tainted: bool
+    ) -> tuple[float, str]:
+        """How likely it goes wrong here: 0 the most, above DOUBTFUL not at all."""
         vindicated = self.right(node)
-        if gives is None or gives.what == "part":
+        if gives is None or not self.whole(node):
             if self.later[node]:
                 return 5.0, "on the way"
-            if any(self._tainted(parent) for parent in node.parents()):
+            if tainted:
                 return 4.0 + vindicated, "after"
             summed = gives is not None and gives.target.op == "leaf"  # a gradient that is being summed up
-            likely = 2.5 if summed else 0.0 if takes is not None or gives is not None else 1.0
+            likely = 2.5 if summed else 0.8 if gives is not None else 0.0 if takes is not None else 1.0
+            if not np.any(node.value):
+                likely = 1.2  # nothing, which may be where a sum begins
             return likely + 2 * vindicated, "no adjoint"
         if vindicated:
             return 6.0, "right"
         factors = [self._off(name) for name in self.of[node] & wrong]
-        before = takes.factor if takes is not None else 1.0
-        change = gives.factor / before
-        if all(factor is not None for factor in factors) and factors:
-            if any(abs(change / factor - 1) <= 1e-6 for factor in factors if factor):
-                return 0.5, "factor"
-            if abs(change - 1) > 1e-6:
-                return 1.5, "factor"
-            return (2.5, "factor not taken back") if node in self.gradients.values() else (3.0, "factor")
-        return 4.5, "right up to here"
+        known = [factor for factor in factors if factor is not None]
+        change = gives.factor / (takes.factor if takes is not None else 1.0)
+        if known and len(known) == len(factors) and any(abs(change / factor - 1) <= 1e-6 for factor in known):
+            return 0.5, "factor"
+        if takes is None:
+            return (1.5 if len(known) == len(factors) else 3.0), "factor"
+        if abs(change - 1) > 1e-6:
+            return 1.5, "factor"
+        return (2.5, "factor not taken back") if node in self.results else (4.5, "right up to here")
 
     def _tainted(self, node: Node) -> bool:
         return (
             node in self.inside
+            and bool(np.any(node.value))
             and node not in self.is_value
             and not self.whole(node)
             and not self.later[node]
@@ -250,7 +320,7 @@ class Search:
         """The first place where a right adjoint makes every gradient right."""
         wanted = {self.gradients[name]: each.true for name, each in self.verdicts.items() if name in self.gradients}
         tried = 0
-        for suspect in suspects[:4]:
+        for suspect in [each for each in suspects if each.score < DOUBTFUL][:4]:
             node = suspect.node
             factors = dict.fromkeys(
                 [
@@ -271,6 +341,11 @@ class Search:
                     if values is not None and all(_same(values[each], true) for each, true in wanted.items()):
                         return Proof(node, target, factor)
         return None
+
+
+def _moved(new: Any, old: Any) -> bool:
+    a, b = np.asarray(new, dtype=float), np.asarray(old, dtype=float)
+    return a.shape != b.shape or not np.allclose(a, b, rtol=1e-7, atol=1e-12, equal_nan=True)
 
 
 def _placed(total: Array, shape: tuple[int, ...]) -> Array | None:

@@ -3,7 +3,7 @@
 NumPy only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ USES = 6  # of a value with more uses than this, no sums of some of them are loo
 
 class Match(NamedTuple):
     """A value is `factor` times the adjoint of `target`: the `whole` of it, a `slice`, or a `part`, which leaves out
-    what comes through the uses `missing`.
+    what comes through the uses `missing`; or of an `inner` value, which stands within a line and has no name.
     """
 
     target: Node
@@ -60,17 +60,21 @@ class Book:
             factor = ratio(array, each.array)
             if factor is not None and (not exactly or abs(factor - 1) <= CLOSE):
                 found.append((each, factor))
-        return sorted(found, key=lambda pair: (RANK[pair[0].what], abs(abs(pair[1]) - 1) > CLOSE))
+        return sorted(found, key=lambda pair: (RANK[pair[0].what], abs(abs(pair[1]) - 1) > CLOSE, pair[1] < 0))
 
 
-RANK = {"whole": 0, "slice": 1, "part": 2}
+RANK = {"whole": 0, "slice": 1, "part": 2, "inner": 3}
 
 
 def book_of(adjoints: Mapping[Node, Adjoint]) -> Book:
     """All adjoints, their slices, and the sums of some of their parts."""
     known = []
+    named = {node for node, adjoint in adjoints.items() if _leaves(node, adjoint)}
     for node, adjoint in adjoints.items():
         if np.asarray(node.value).dtype.kind != "f" or not np.any(adjoint.total):
+            continue
+        if node not in named:
+            known.append(Known(adjoint.total, node, "inner"))
             continue
         known.append(Known(adjoint.total, node, "whole"))
         known += _slices(adjoint.total, node)
@@ -78,15 +82,20 @@ def book_of(adjoints: Mapping[Node, Adjoint]) -> Book:
     return Book(known)
 
 
+def _leaves(node: Node, adjoint: Adjoint) -> bool:
+    """Whether a value goes from its line to another: it has a name, most likely."""
+    return node.op == "leaf" or any(user is None or user.place != node.place for user, _ in adjoint.parts)
+
+
 def values_of(nodes: Sequence[Node]) -> Book:
     return Book([Known(np.asarray(node.value, dtype=float), node, "whole") for node in nodes if np.size(node.value)])
 
 
-def matched(book: Book, value: Any) -> Match | None:
-    """The adjoint that a value is. A single number is one only as it stands, or with its sign turned."""
+def matched(book: Book, value: Any, factors: Collection[float] = (1.0, -1.0)) -> Match | None:
+    """The adjoint that a value is. A single number is a multiple of every other: it is one only by one of `factors`."""
     found = book.find(value)
     if np.size(value) == 1:
-        found = [pair for pair in found if abs(abs(pair[1]) - 1) <= CLOSE]
+        found = [pair for pair in found if any(abs(pair[1] - each) <= 1e-9 * abs(each) for each in factors)]
     if not found:
         return None
     best, factor = found[0]

@@ -1,0 +1,115 @@
+"""What is said of a wrong line: what stands there, what should, and what proves it. Nothing that was not shown."""
+
+import linecache
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from runner.diagnosis.line.locate import Located, Suspect
+from runner.diagnosis.line.repair import Repair
+from runner.diagnosis.line.tape import Node
+
+
+class LineMistake(NamedTuple):
+    """One mistake: where it is made, its `kind`, a sentence, the corrected line where one was run, else ""."""
+
+    file: str
+    line: int
+    function: str
+    text: str
+    layer: int | None
+    array: str | None
+    kind: str
+    sentence: str
+    correction: str
+
+
+KINDS = {
+    "operator": "wrong operator",
+    "product": "wrong product",
+    "factor": "wrong factor",
+    "term": "wrong term",
+    "order": "wrong order",
+    "sign": "sign",
+    "number": "wrong number",
+    "axis": "wrong axis",
+    "another variable": "another variable",
+    "index": "wrong index",
+    "comparison": "wrong comparison",
+    "function": "wrong function",
+    "reduction": "wrong reduction",
+    "transpose": "transposed",
+    "square": "square missing",
+    "root": "root missing",
+    "derivative": "wrong derivative",
+    "not": "wrong condition",
+}
+
+
+def repaired_sentence(mended: Repair, found: Located, layers: Mapping[str, int]) -> LineMistake:
+    """A change was run, and all gradients were right with it."""
+    text = line_text(mended.file, mended.line)
+    function = next(
+        (each.node.function for each in found.suspects if each.node.place == (mended.file, mended.line)), ""
+    )
+    layer, array = _of_what(found, layers, mended.file, mended.line)
+    should = f"`{mended.old}` should be `{mended.new}`" if mended.old else f"it should be `{mended.text}`"
+    sentence = f"{should}: with it every gradient is the slope of the cost."
+    kind = KINDS.get(mended.kind, mended.kind)
+    return LineMistake(mended.file, mended.line, function, text, layer, array, kind, sentence, mended.text)
+
+
+def located_sentence(found: Located, layers: Mapping[str, int]) -> LineMistake:
+    """No change was found: where it goes wrong, and what should stand there if that was proved."""
+    suspect = _first(found)
+    node = suspect.node
+    text = line_text(node.file, node.line)
+    layer, array = _of_what(found, layers, node.file, node.line)
+    says, kind = [], "wrong here"
+    if suspect.takes is not None:
+        says.append(f"it takes the right gradient of {described(suspect.takes.target)}")
+    if suspect.gives is not None and suspect.gives.what == "part":
+        target = suspect.gives.target
+        lost = " and ".join(dict.fromkeys(described(each) for each in suspect.gives.missing))
+        says.append(
+            f"it gives only a part of the gradient of {described(target)}: missing is what comes through {lost}"
+        )
+        kind = "part missing"
+    elif suspect.gives is not None and abs(suspect.gives.factor - 1) > 1e-6:
+        says.append(f"it gives {suspect.gives.factor:.6g} times the gradient of {described(suspect.gives.target)}")
+        kind = "factor"
+    else:
+        says.append("what it gives is the gradient of nothing that the cost is made of")
+    if found.proof is not None and found.proof.node is node:
+        times = "" if abs(found.proof.factor - 1) < 1e-6 else f"{found.proof.factor:.6g} times "
+        says.append(f"with {times}the gradient of {described(found.proof.target)} in its place every gradient is right")
+    sentence = "; ".join(says)
+    return LineMistake(
+        node.file, node.line, node.function, text, layer, array, kind, sentence[0].upper() + sentence[1:] + ".", ""
+    )
+
+
+def _first(found: Located) -> Suspect:
+    if found.proof is not None:
+        return next(each for each in found.suspects if found.proof is not None and each.node is found.proof.node)
+    return found.suspects[0]
+
+
+def described(node: Node) -> str:
+    """A value of the forward pass in words: its name, or the line that makes it."""
+    if node.name:
+        return node.name
+    return f"line {node.line} ({line_text(node.file, node.line)})"
+
+
+def line_text(file: str, line: int) -> str:
+    return linecache.getline(file, line).strip()
+
+
+def _of_what(found: Located, layers: Mapping[str, int], file: str, line: int) -> tuple[int | None, str | None]:
+    """The layer and the array whose gradient is wrong by this line: the last layer of those that are wrong."""
+    wrong = [each.name for each in found.arrays if not each.right]
+    numbered = [name for name in wrong if name in layers]
+    if not numbered:
+        return None, wrong[0] if len(wrong) == 1 else None
+    top = max(numbered, key=lambda name: layers[name])
+    return layers[top], wrong[0] if len(wrong) == 1 else None
