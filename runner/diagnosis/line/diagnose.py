@@ -13,10 +13,11 @@ import numpy as np
 
 from runner.diagnosis.line.adjoints import adjoints
 from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, locate, lost, verdict
+from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
 from runner.diagnosis.line.protocol import Point, Run, traced
 from runner.diagnosis.line.repair import Repair, repair
-from runner.diagnosis.line.sentences import LineMistake, located_sentence, repaired_sentence
+from runner.diagnosis.line.sentences import located_sentence, repaired_sentence
 from runner.diagnosis.line.tape import Node
 from runner.diagnosis.line.within import generators
 from runner.nn.types import Array

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.lib import stride_tricks
 from numpy.matrixlib import defmatrix
 
-from runner.diagnosis.line import trace
-from runner.diagnosis.line.memory import owner, plain, stripped
+from runner.diagnosis.line.memory import is_followed, owner, plain, stripped
 from runner.diagnosis.line.places import theirs
-from runner.diagnosis.line.tape import Tape
-from runner.diagnosis.line.trace import Traced, TracedMatrix
+from runner.diagnosis.line.tape import TAPES, Tape
 
 CREATORS = ("zeros", "ones", "empty", "full", "eye", "identity")
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
@@ -91,7 +89,7 @@ def function_called(tape: Tape | None, function: Any, args: tuple[Any, ...], nam
         return named["out"] if named.get("out") is not None else result
     if name in IN_PLACE:
         return _in_place(tape, function, args, named)
-    if name in SAME_MEMORY and len(args) + len(named) == 1 and isinstance(args[0], Traced):
+    if name in SAME_MEMORY and len(args) + len(named) == 1 and is_followed(args[0]):
         return args[0]
     if name == "dot" and len(args) == 2 and not named and any(np.ndim(each) == 0 for each in args):
         return np.multiply(*args)  # a matrix times a number comes here
@@ -220,7 +218,7 @@ def _replacement(tape: Tape, module: Any, name: str, old: Any) -> Any:
         ours = getattr(np, name)
 
         def number(x: Any, *more: Any) -> Any:
-            return ours(x) if isinstance(x, Traced) and not more and trace._TAPES else old(x, *more)
+            return ours(x) if is_followed(x) and not more and TAPES else old(x, *more)
 
         return number
     if name == "vectorize":
@@ -242,16 +240,16 @@ def _replacement(tape: Tape, module: Any, name: str, old: Any) -> Any:
 
     def created(*args: Any, **named: Any) -> Any:
         made = old(*stripped(args), **stripped(named))
-        return made.view(Traced) if trace._TAPES and type(made) is np.ndarray and theirs(1) else made
+        return TAPES[-1].classed(made, False) if TAPES and type(made) is np.ndarray and theirs(1) else made
 
     return created
 
 
 def _array(tape: Tape, name: str, old: Any, what: Any, args: Any, named: Any) -> Any:
     """np.array of followed arrays, alone or in lists, is followed."""
-    if not trace._TAPES:
+    if not TAPES:
         return old(what, *args, **named)
-    if isinstance(what, Traced):
+    if is_followed(what):
         value = old(plain(what), *args, **named)
         if owner(value) is owner(what) and value.shape == what.shape:
             return what
@@ -259,31 +257,31 @@ def _array(tape: Tape, name: str, old: Any, what: Any, args: Any, named: Any) ->
     arrays: list[Any] = []
     if isinstance(what, list | tuple):
         tree = _holes(what, arrays)
-        if any(isinstance(each, Traced) for each in arrays):
+        if any(is_followed(each) for each in arrays):
             options = stripped(named)
             value = old(_filled(tree, [plain(each)[()] for each in arrays]), *args, **options)
             how = {"function": None}
             return tape.record("array", arrays, value, lambda *v: old(_filled(tree, v), *args, **options), how)
     made = old(what, *args, **named)
-    return made.view(Traced) if type(made) is np.ndarray and made.dtype.kind == "f" and theirs(1) else made
+    return TAPES[-1].classed(made, False) if type(made) is np.ndarray and made.dtype.kind == "f" and theirs(1) else made
 
 
 def _listed(what: Any) -> Any:
     """A list of followed numbers is one array; anything else is as it is."""
-    listed = isinstance(what, list | tuple) and any(isinstance(each, Traced) for each in what)
-    return np.array(what) if listed and trace._TAPES else what
+    listed = isinstance(what, list | tuple) and any(is_followed(each) for each in what)
+    return np.array(what) if listed and TAPES else what
 
 
 def _strided(old: Any, x: Any, args: Any, named: Any) -> Any:
     made = old(plain(x), *args, **named)
-    return made.view(Traced) if isinstance(x, Traced) and trace._TAPES else made
+    return TAPES[-1].classed(made, False) if is_followed(x) and TAPES else made
 
 
 class _Vectorized(np.vectorize):
     """np.vectorize of a function of one number: its derivative is measured."""
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if not trace._TAPES or named or len(args) != 1 or not isinstance(args[0], Traced) or self.signature:
+        if not TAPES or named or len(args) != 1 or not is_followed(args[0]) or self.signature:
             return super().__call__(*stripped(args), **stripped(named))
         (x,) = args
         function = super().__call__
@@ -291,7 +289,7 @@ class _Vectorized(np.vectorize):
         def compute(a: Any) -> Any:
             return np.asarray(function(plain(a)))
 
-        return trace._TAPES[-1].record("vectorize", [x], compute(plain(x)), compute, {"elementwise": True})
+        return TAPES[-1].record("vectorize", [x], compute(plain(x)), compute, {"elementwise": True})
 
 
 class _AnyMatrix(type):
@@ -312,14 +310,14 @@ MATRIX = np.matrix
 
 
 def _matrix(data: Any, dtype: Any, copy: bool) -> Any:
-    if (isinstance(data, np.ndarray) and data.ndim > 2) or not trace._TAPES:
+    if (isinstance(data, np.ndarray) and data.ndim > 2) or not TAPES:
         return MATRIX(plain(data) if not isinstance(data, MATRIX) else data, dtype, copy)
-    if isinstance(data, TracedMatrix) and not copy and dtype in (None, data.dtype):
+    if is_followed(data) and isinstance(data, MATRIX) and not copy and dtype in (None, data.dtype):
         return data
-    if isinstance(data, Traced):
+    if is_followed(data):
         raw = plain(data)
         value = plain(MATRIX(raw, dtype, copy))
-        return trace._TAPES[-1].record("copy", [data], value, lambda a: a.reshape(value.shape), matrix=True)
-    if isinstance(data, list | tuple) and any(isinstance(each, Traced) for each in data):
+        return TAPES[-1].record("copy", [data], value, lambda a: a.reshape(value.shape), matrix=True)
+    if isinstance(data, list | tuple) and any(is_followed(each) for each in data):
         return _matrix(np.array(data), dtype, copy)
-    return MATRIX(data, dtype, copy).view(TracedMatrix)
+    return TAPES[-1].classed(plain(MATRIX(data, dtype, copy)), True)

@@ -14,11 +14,12 @@ import numpy as np
 
 from runner.diagnosis.line.adjoints import Adjoint, adjoints, ancestors
 from runner.diagnosis.line.match import Match, book_of, matched, values_of
-from runner.diagnosis.line.replay import replayed
+from runner.diagnosis.line.replay import replayed, without_small
 from runner.diagnosis.line.tape import Node, Tape
 from runner.nn.types import Array
 
 RIGHT = 1e-5  # a gradient may be so far off, as a share of its size and the right one's
+NEAR = 0.05  # gradients that are off by no more may be those of a cost without its small numbers
 FACTORS = (1.0, -1.0)
 TRIED = 60  # so many values are moved, to see what depends on them
 DOUBTFUL = 4.0  # places with a score from here on are right as far as they go
@@ -74,29 +75,60 @@ def locate(
     arrays, their nodes, or plain values (then there is a verdict, and no place). They should be `factor` times the
     slope: -1 where the program adds them, -lr where they are what it adds.
     """
+    found = compare(tape, cost, parameters, gradients, factor)
+    wrong = [each for each in found.arrays if not each.right]
+    if not wrong:
+        return found
+    nodes = {name: node for name, each in gradients.items() if (node := _node(tape, each)) is not None}
+    if any(each.name not in nodes for each in wrong):
+        why = lost(tape) or "the gradients are not computed by NumPy from what the cost is computed from"
+        return found._replace(lost=why)
+    search = Search(_top(tape, cost), found.adjoints, nodes, {each.name: each for each in found.arrays})
+    suspects = search.suspects()
+    return found._replace(suspects=tuple(suspects), proof=search.proof(suspects))
+
+
+def compare(
+    tape: Tape, cost: Any, parameters: Mapping[str, Any], gradients: Mapping[str, Any], factor: float = 1.0
+) -> Located:
+    """The verdict by array alone, as `locate` begins with. The gradient of a cost without the small numbers that keep
+    its logarithms and divisions finite is right, too.
+    """
     top = _node(tape, cost)
     if top is None:
-        return Located(False, (), (), None, {}, lost(tape) or "the cost is not computed from the parameters by NumPy")
-    found = adjoints(top)
+        why = lost(tape) or "the cost is not computed from the parameters by NumPy"
+        return Located(False, (), (), None, {}, why)
     leaves = {name: _node(tape, each) for name, each in parameters.items()}
-    made = {name: _node(tape, each) for name, each in gradients.items()}
+    found = adjoints(top)
+    verdicts = _verdicts(tape, found, leaves, gradients, factor)
+    near = [each for each in verdicts if not each.right and each.error <= NEAR]
+    for others in without_small(top) if near else ():
+        again = {each.name: each for each in _verdicts(tape, others, leaves, gradients, factor)}
+        verdicts = [again[each.name] if not each.right and again[each.name].right else each for each in verdicts]
+    return Located(all(each.right for each in verdicts), tuple(verdicts), (), None, found, None)
+
+
+def _verdicts(
+    tape: Tape,
+    found: Mapping[Node, Adjoint],
+    leaves: Mapping[str, Node | None],
+    gradients: Mapping[str, Any],
+    factor: float,
+) -> list[ArrayVerdict]:
     verdicts = []
     for name, leaf in leaves.items():
         if leaf is None or name not in gradients:
             continue
         true = factor * found[leaf].total if leaf in found else np.zeros(np.shape(leaf.value))
-        node = made.get(name)
+        node = _node(tape, gradients[name])
         verdicts.append(verdict(name, node.value if node is not None else gradients[name], true))
-    wrong = [each for each in verdicts if not each.right]
-    if not wrong:
-        return Located(True, tuple(verdicts), (), None, found, None)
-    nodes = {each.name: node for each in verdicts if (node := made.get(each.name)) is not None}
-    if any(each.name not in nodes for each in wrong):
-        why = lost(tape) or "the gradients are not computed by NumPy from what the cost is computed from"
-        return Located(False, tuple(verdicts), (), None, found, why)
-    search = Search(top, found, nodes, {each.name: each for each in verdicts})
-    suspects = search.suspects()
-    return Located(False, tuple(verdicts), tuple(suspects), search.proof(suspects), found, None)
+    return verdicts
+
+
+def _top(tape: Tape, cost: Any) -> Node:
+    top = _node(tape, cost)
+    assert top is not None
+    return top
 
 
 def lost(tape: Tape) -> str | None:

@@ -26,6 +26,11 @@ def stripped(tree: Any) -> Any:
     return tree
 
 
+def is_followed(value: Any) -> bool:
+    """Whether an array has the class whose operations are recorded."""
+    return isinstance(value, np.ndarray) and hasattr(value, "_seen")
+
+
 def owner(array: np.ndarray) -> np.ndarray:
     """The array that owns the memory."""
     base: Any = array.base

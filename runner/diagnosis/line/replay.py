@@ -1,11 +1,14 @@
 """A part of a tape computed again, with some values put in place of what stood there. NumPy only."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from runner.diagnosis.line.adjoints import Adjoint, adjoints, ancestors
 from runner.diagnosis.line.tape import Node
+
+SMALL = 1e-3  # a number added that is no larger keeps something finite
 
 
 def replayed(nodes: Sequence[Node], instead: Mapping[Node, Any], wanted: Iterable[Node]) -> dict[Node, Any] | None:
@@ -26,3 +29,31 @@ def replayed(nodes: Sequence[Node], instead: Mapping[Node, Any], wanted: Iterabl
             except Exception:  # another shape, in the middle of somebody's code
                 return None
     return {node: new.get(node, node.value) for node in wanted}
+
+
+def without_small(cost: Node) -> Iterator[dict[Node, Adjoint]]:
+    """The adjoints where small numbers that are added are left out: those in logarithms alone, and all of them."""
+    nodes = ancestors(cost)
+    added = [node for node in nodes if node.op in ("add", "subtract") and any(_is_small(each) for each in node.inputs)]
+    logged = {parent for node in nodes if node.op.startswith("log") for parent in node.parents()}
+    for chosen in dict.fromkeys((tuple(node for node in added if node in logged), tuple(added))):
+        if not chosen:
+            continue
+        kept = {node: (node.value, node.inputs) for node in nodes}
+        try:
+            with np.errstate(all="ignore"):
+                for node in nodes:
+                    if node in chosen:
+                        node.inputs = tuple(0.0 if _is_small(each) else each for each in node.inputs)
+                    if node.compute is not None:
+                        node.value = node.compute(*node.raw())
+            yield adjoints(cost)
+        except (ValueError, TypeError):  # what cannot be computed without it
+            continue
+        finally:
+            for node, (value, inputs) in kept.items():
+                node.value, node.inputs = value, inputs
+
+
+def _is_small(value: Any) -> bool:
+    return not isinstance(value, Node) and np.size(value) == 1 and 0 < abs(float(np.ravel(value)[0])) <= SMALL

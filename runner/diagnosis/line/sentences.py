@@ -2,26 +2,11 @@
 
 import linecache
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from runner.diagnosis.line.locate import Located, Suspect
+from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.repair import Repair
 from runner.diagnosis.line.tape import Node
-
-
-class LineMistake(NamedTuple):
-    """One mistake: where it is made, its `kind`, a sentence, the corrected line where one was run, else ""."""
-
-    file: str
-    line: int
-    function: str
-    text: str
-    layer: int | None
-    array: str | None
-    kind: str
-    sentence: str
-    correction: str
-
 
 KINDS = {
     "operator": "wrong operator",

@@ -13,6 +13,7 @@ import numpy as np
 from runner.diagnosis.line.memory import kept, owner, plain, positions, put, writer
 from runner.diagnosis.line.places import line_of, theirs
 
+TAPES: list["Tape"] = []  # those that record now: the last one is asked
 DEPTH = 6  # so many calls of the user's own code are kept of each operation
 
 

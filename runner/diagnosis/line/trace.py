@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from runner.diagnosis.line.follow import creating, function_called, ufunc_called
 from runner.diagnosis.line.memory import plain, stripped
-from runner.diagnosis.line.tape import Node, Tape
+from runner.diagnosis.line.tape import TAPES, Node, Tape
 
 
 class Traced(np.ndarray):
@@ -28,37 +29,33 @@ class Traced(np.ndarray):
         self._node, self._seen = None, (-1, 0)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **named: Any) -> Any:
-        from runner.diagnosis.line.follow import ufunc_called
-
-        return ufunc_called(_TAPES[-1] if _TAPES else None, ufunc, method, inputs, named)
+        return ufunc_called(TAPES[-1] if TAPES else None, ufunc, method, inputs, named)
 
     def __array_function__(self, function: Any, types: Any, args: Any, named: Any) -> Any:
-        from runner.diagnosis.line.follow import function_called
-
-        return function_called(_TAPES[-1] if _TAPES else None, function, args, named)
+        return function_called(TAPES[-1] if TAPES else None, function, args, named)
 
     def __getitem__(self, key: Any) -> Any:
         raw, taken = plain(self), stripped(key)
         value = raw[taken]
-        if not _TAPES or not isinstance(value, np.ndarray | np.generic):
+        if not TAPES or not isinstance(value, np.ndarray | np.generic):
             return value
         matrix = isinstance(self, np.matrix)
         if matrix and value.ndim < 2 and not isinstance(value, np.generic):
             value = np.asmatrix(raw)[taken]
-        return _TAPES[-1].record("getitem", [self], value, lambda a: a[taken].reshape(np.shape(value)), matrix=matrix)
+        return TAPES[-1].record("getitem", [self], value, lambda a: a[taken].reshape(np.shape(value)), matrix=matrix)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if not _TAPES:
+        if not TAPES:
             plain(self)[stripped(key)] = plain(value)
             return
-        _TAPES[-1].write(self, stripped(key), together(value))
+        TAPES[-1].write(self, stripped(key), together(value))
 
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
-        if _TAPES and _TAPES[-1].node_of(self) is not None:
-            _TAPES[-1].lose("a number taken out of an array by float()")
+        if TAPES and TAPES[-1].node_of(self) is not None:
+            TAPES[-1].lose("a number taken out of an array by float()")
         return float(plain(self).reshape(())) if self.size == 1 else float(plain(self))
 
     def __round__(self, *digits: int) -> Any:
@@ -68,7 +65,7 @@ class Traced(np.ndarray):
         return format(plain(self)[()] if self.ndim == 0 else plain(self), wanted)
 
     def item(self, *args: Any) -> Any:
-        if _TAPES and self.size == 1 and not args:
+        if TAPES and self.size == 1 and not args:
             return self.reshape(())
         return plain(self).item(*args)
 
@@ -77,7 +74,7 @@ class Traced(np.ndarray):
         return np.transpose(self)
 
     def copy(self, order: Any = "C") -> Any:
-        return np.copy(self, subok=True) if _TAPES else plain(self).copy()
+        return np.copy(self, subok=True) if TAPES else plain(self).copy()
 
     def __copy__(self) -> Any:
         return self.copy()
@@ -91,7 +88,7 @@ class Traced(np.ndarray):
     def astype(self, dtype: Any, *args: Any, **named: Any) -> Any:
         value = plain(self).astype(dtype)
         matrix = isinstance(self, np.matrix)
-        return _TAPES[-1].record("astype", [self], value, lambda a: a.astype(dtype), None, matrix) if _TAPES else value
+        return TAPES[-1].record("astype", [self], value, lambda a: a.astype(dtype), None, matrix) if TAPES else value
 
     def fill(self, value: Any) -> None:
         self[...] = value
@@ -130,24 +127,19 @@ class TracedMatrix(Traced, np.matrix):
 
     @property
     def A(self) -> Any:
-        return _TAPES[-1].record("astype", [self], plain(self), lambda a: a) if _TAPES else plain(self)
-
-
-_TAPES: list[Tape] = []
+        return TAPES[-1].record("astype", [self], plain(self), lambda a: a) if TAPES else plain(self)
 
 
 @contextmanager
 def recording(namespaces: Sequence[Mapping[str, Any]] = ()) -> Iterator[Tape]:
     """A tape on which what Traced arrays go through is recorded; `namespaces` may hold names imported from numpy."""
-    from runner.diagnosis.line.follow import creating
-
     tape = Tape(_classed)
-    _TAPES.append(tape)
+    TAPES.append(tape)
     try:
         with creating(tape, namespaces):
             yield tape
     finally:
-        _TAPES.remove(tape)
+        TAPES.remove(tape)
 
 
 def together(value: Any) -> Any:
