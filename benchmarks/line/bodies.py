@@ -96,7 +96,8 @@ BODIES = {
     "layer_norm": Body(
         {"W1": "d, 5", "g": "5", "s": "5", "W2": "5, k", "b2": "k"},
         "Z1 = X @ P.W1\nmu = Z1.mean(axis=1, keepdims=True)\nvar = Z1.var(axis=1, keepdims=True)\n"
-        "inv = 1 / np.sqrt(var + 1e-5)\nH = (Z1 - mu) * inv\nN1 = H * P.g + P.s\nA1 = ACT(N1, A1)\nZ = A1 @ P.W2 + P.b2",
+        "inv = 1 / np.sqrt(var + 1e-5)\nH = (Z1 - mu) * inv\nN1 = H * P.g + P.s\nA1 = ACT(N1, A1)\n"
+        "Z = A1 @ P.W2 + P.b2",
         "dW2 = A1.T @ dZ\ndb2 = dZ.sum(axis=0)\ndN1 = dZ @ P.W2.T * SLOPE(N1, A1)\ndg = np.sum(dN1 * H, axis=0)\n"
         "ds = np.sum(dN1, axis=0)\ndH = dN1 * P.g\nfirst = dH.mean(axis=1, keepdims=True)\n"
         "second = H * (dH * H).mean(axis=1, keepdims=True)\ndZ1 = (dH - first - second) * inv\ndW1 = X.T @ dZ1",
@@ -133,7 +134,8 @@ BODIES = {
     "recurrent_outputs": Body(
         {"Wx": "2, 4", "Wh": "4, 4", "Wy": "4, k", "by": "k"},
         "S = X.reshape(len(X), -1, 2)\nT = S.shape[1]\nh = np.zeros((T + 1, len(X), 4))\n"
-        "for t in range(T):\n    h[t + 1] = np.tanh(S[:, t] @ P.Wx + h[t] @ P.Wh)\nm = h[1:].sum(axis=0)\nZ = m @ P.Wy + P.by",
+        "for t in range(T):\n    h[t + 1] = np.tanh(S[:, t] @ P.Wx + h[t] @ P.Wh)\nm = h[1:].sum(axis=0)\n"
+        "Z = m @ P.Wy + P.by",
         "dWy = m.T @ dZ\ndby = dZ.sum(axis=0)\ndm = dZ @ P.Wy.T\ndWx, dWh = np.zeros_like(P.Wx), np.zeros_like(P.Wh)\n"
         "carry = np.zeros_like(dm)\nfor t in range(T, 0, -1):\n    dh = dm + carry\n    dz = dh * (1 - h[t] ** 2)\n"
         "    dWx += S[:, t - 1].T @ dz\n    dWh += h[t - 1].T @ dz\n    carry = dz @ P.Wh.T",
@@ -143,13 +145,15 @@ BODIES = {
         "S = X.reshape(len(X), -1, 2)\nT = S.shape[1]\nh, c, kept = np.zeros((len(X), 4)), np.zeros((len(X), 4)), []\n"
         "for t in range(T):\n    x = np.concatenate([S[:, t], h], axis=1)\n    f = 1 / (1 + np.exp(-(x @ P.Wf)))\n"
         "    i = 1 / (1 + np.exp(-(x @ P.Wi)))\n    o = 1 / (1 + np.exp(-(x @ P.Wo)))\n    g = np.tanh(x @ P.Wc)\n"
-        "    before = c\n    c = f * before + i * g\n    h = o * np.tanh(c)\n    kept.append((x, f, i, o, g, before, c))\n"
+        "    before = c\n    c = f * before + i * g\n    h = o * np.tanh(c)\n"
+        "    kept.append((x, f, i, o, g, before, c))\n"
         "Z = h @ P.Wy + P.by",
         "dWy = h.T @ dZ\ndby = dZ.sum(axis=0)\ndWf, dWi = np.zeros_like(P.Wf), np.zeros_like(P.Wi)\n"
         "dWo, dWc = np.zeros_like(P.Wo), np.zeros_like(P.Wc)\ndh = dZ @ P.Wy.T\ndc = np.zeros_like(dh)\n"
         "for x, f, i, o, g, before, c in reversed(kept):\n    tc = np.tanh(c)\n    do = dh * tc\n"
         "    dc = dc + dh * o * (1 - tc ** 2)\n    df = dc * before\n    di = dc * g\n    dg = dc * i\n"
-        "    dzf = df * f * (1 - f)\n    dzi = di * i * (1 - i)\n    dzo = do * o * (1 - o)\n    dzg = dg * (1 - g ** 2)\n"
+        "    dzf = df * f * (1 - f)\n    dzi = di * i * (1 - i)\n    dzo = do * o * (1 - o)\n"
+        "    dzg = dg * (1 - g ** 2)\n"
         "    dWf += x.T @ dzf\n    dWi += x.T @ dzi\n    dWo += x.T @ dzo\n    dWc += x.T @ dzg\n"
         "    dx = dzf @ P.Wf.T + dzi @ P.Wi.T + dzo @ P.Wo.T + dzg @ P.Wc.T\n    dh = dx[:, 2:]\n    dc = dc * f",
     ),
@@ -158,7 +162,8 @@ BODIES = {
         "S = X.reshape(len(X), -1, 2)\nQ, K, V = S @ P.Wq, S @ P.Wk, S @ P.Wv\n"
         "scores = Q @ K.transpose(0, 2, 1) / np.sqrt(3)\nea = np.exp(scores - scores.max(axis=2, keepdims=True))\n"
         "A = ea / ea.sum(axis=2, keepdims=True)\nO = A @ V\nm = O.mean(axis=1)\nZ = m @ P.Wy + P.by",
-        "dWy = m.T @ dZ\ndby = dZ.sum(axis=0)\ndm = dZ @ P.Wy.T\ndO = np.repeat(dm[:, None, :], S.shape[1], axis=1) / S.shape[1]\n"
+        "dWy = m.T @ dZ\ndby = dZ.sum(axis=0)\ndm = dZ @ P.Wy.T\n"
+        "dO = np.repeat(dm[:, None, :], S.shape[1], axis=1) / S.shape[1]\n"
         "dA = dO @ V.transpose(0, 2, 1)\ndV = A.transpose(0, 2, 1) @ dO\n"
         "dscores = A * (dA - np.sum(dA * A, axis=2, keepdims=True)) / np.sqrt(3)\ndQ = dscores @ K\n"
         "dK = dscores.transpose(0, 2, 1) @ Q\ndWq = np.einsum('nti,nto->io', S, dQ)\n"
@@ -175,7 +180,8 @@ BODIES = {
     "convolution": Body(
         {"K": "3, 2, 2", "c": "3", "W": "27, k", "b": "k"},
         "M = X.reshape(len(X), 4, 4)\nC = np.zeros((len(X), 3, 3, 3))\nfor i in range(3):\n    for j in range(3):\n"
-        "        patch = M[:, i:i + 2, j:j + 2]\n        C[:, :, i, j] = np.tensordot(patch, P.K, axes=([1, 2], [1, 2])) + P.c\n"
+        "        patch = M[:, i:i + 2, j:j + 2]\n"
+        "        C[:, :, i, j] = np.tensordot(patch, P.K, axes=([1, 2], [1, 2])) + P.c\n"
         "A1 = ACT(C, A1)\nF = A1.reshape(len(X), -1)\nZ = F @ P.W + P.b",
         "dW = F.T @ dZ\ndb = dZ.sum(axis=0)\ndF = dZ @ P.W.T\ndC = dF.reshape(C.shape) * SLOPE(C, A1)\n"
         "dK = np.zeros_like(P.K)\ndc = dC.sum(axis=(0, 2, 3))\nfor i in range(3):\n    for j in range(3):\n"

@@ -20,7 +20,7 @@ class Mutation(NamedTuple):
 
 
 def mutations(text: str, functions: tuple[str, ...], seed: int, most: int) -> Iterator[Mutation]:
-    """Up to `most` mistakes in the named functions of a source, each in a copy of its own, in an order drawn by seed."""
+    """Up to `most` mistakes in the named functions of a source, each in a copy of its own; `seed` draws which."""
     lines = text.splitlines()
     found: list[Mutation] = []
     tree = ast.parse(text)

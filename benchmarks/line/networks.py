@@ -1,4 +1,4 @@
-"""The bodies, set in styles: classes with a dictionary, attributes or lists, plain functions, closures, layers, columns."""
+"""The bodies, set in styles: classes with a dictionary, attributes or lists, plain functions, closures, a cache."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,8 @@ def source(style: str, body: Body, loss: str, activation: str, helpers: bool, k:
     helping = ""
     if helpers and "ACT(" in forward:
         arg = "Z" if "{Z}" in slope else "A"
-        helping = f"def act(Z):\n    return {value.format(Z='Z', A='A')}\n\n\ndef slope({arg}):\n    return {slope.format(Z='Z', A='A')}\n\n\n"
+        made, derived = value.format(Z="Z", A="A"), slope.format(Z="Z", A="A")
+        helping = f"def act(Z):\n    return {made}\n\n\ndef slope({arg}):\n    return {derived}\n\n\n"
         forward = re.sub(r"ACT\((\w+), (\w+)\)", r"act(\1)", forward)
         backward = re.sub(r"SLOPE\((\w+), (\w+)\)", rf"slope(\{1 if arg == 'Z' else 2})", backward)
     else:
@@ -91,7 +92,8 @@ def _dictionary(shapes: dict[str, str], forward: str, cost: str, backward: str, 
         + indent(_made(shapes, spelled), "        ")
         + "\n\n    def forward(self, X):\n"
         + indent(_parameters(forward, spelled), "        ")
-        + f"\n        return {kept}\n\n    def predict(self, X):\n        return self.forward(X)[{names.index('out')}]\n"
+        + f"\n        return {kept}\n\n    def predict(self, X):\n"
+        + f"        return self.forward(X)[{names.index('out')}]\n"
         + f"\n    def cost(self, X, Y):\n        {kept} = self.forward(X)\n"
         + indent(_parameters(cost, spelled), "        ")
         + f"\n        return J\n\n    def gradients(self, X, Y):\n        {kept} = self.forward(X)\n"
@@ -173,12 +175,15 @@ def _list(shapes: dict[str, str], forward: str, cost: str, backward: str, names:
     return (
         "class Net:\n    def __init__(self):\n"
         + indent(_made(shapes, "p{}"), "        ")
-        + f"\n        self.parameters = [{', '.join(f'p{name}' for name in shapes)}]\n\n    def forward(self, X):\n        {unpacked}\n"
+        + f"\n        self.parameters = [{', '.join(f'p{name}' for name in shapes)}]\n\n"
+        + f"    def forward(self, X):\n        {unpacked}\n"
         + indent(_parameters(forward, "p{}"), "        ")
-        + f"\n        return {kept}\n\n    def predict(self, X):\n        return self.forward(X)[{names.index('out')}]\n"
+        + f"\n        return {kept}\n\n    def predict(self, X):\n"
+        + f"        return self.forward(X)[{names.index('out')}]\n"
         + f"\n    def cost(self, X, Y):\n        {unpacked}\n        {kept} = self.forward(X)\n"
         + indent(_parameters(cost, "p{}"), "        ")
-        + f"\n        return J\n\n    def gradients(self, X, Y):\n        {unpacked}\n        {kept} = self.forward(X)\n"
+        + f"\n        return J\n\n    def gradients(self, X, Y):\n        {unpacked}\n"
+        + f"        {kept} = self.forward(X)\n"
         + indent(_parameters(backward, "p{}"), "        ")
         + f"\n        return [{', '.join(f'd{name}' for name in shapes)}]\n"
     )
@@ -205,7 +210,8 @@ def _cache(shapes: dict[str, str], forward: str, cost: str, backward: str, names
         + '\n        return c["out"]\n\n    def predict(self, X):\n        return self.forward(X)\n'
         + "\n    def cost(self, X, Y):\n        self.forward(X)\n        c = self.c\n"
         + indent(cached(cost), "        ")
-        + "\n        return J\n\n    def gradients(self, X, Y):\n        self.forward(X)\n        c = self.c\n        g = {}\n"
+        + "\n        return J\n\n    def gradients(self, X, Y):\n        self.forward(X)\n        c = self.c\n"
+        + "        g = {}\n"
         + indent(
             re.sub(rf"(?<!\w)d({'|'.join(sorted(shapes, key=len, reverse=True))})(?!\w)", r'g["\1"]', cached(backward)),
             "        ",

@@ -1,12 +1,15 @@
-"""TODO docstring of runner.screen.gradient."""
+"""The gradient check on the screen: its table, the mistakes with their lines, and the same as JSON."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from runner.diagnosis.gradient.measure import Check, LayerCheck
 from runner.experiment.experiment import Experiment
+from runner.runs.files import relative
 from runner.runs.record import Result
 from runner.screen import terminal
 from runner.screen.terminal import console
@@ -57,15 +60,50 @@ def show(found: Check, experiment: Experiment) -> None:
     for layer in found.layers:
         if not layer.ok and layer.worst:
             out.print(Text(worst(layer)))
+    if found.note:
+        out.print(Text(found.note))
     if found.mistake is None:
-        out.print("the gradient is the slope of the cost in every layer")
+        if not found.note:
+            out.print("the gradient is the slope of the cost in every layer")
         return
-    out.print(Text(f"{found.mistake.kind}: {found.mistake.sentence}"), style="bold")
+    _lines(found)
+    if not any(each.sentence == found.mistake.sentence for each in found.lines):
+        out.print(Text(f"{found.mistake.kind}: {found.mistake.sentence}"), style="bold")
+    if not found.lines and found.why:
+        out.print(Text(f"  not the line: {found.why}"))
     numbers: Mapping[str, float] = found.mistake.evidence
     if numbers:
         out.print(Text("  " + ", ".join(f"{key} = {value:.6g}" for key, value in numbers.items())))
     if remedy(experiment):
         out.print(Text(f"  {remedy(experiment)}"))
+
+
+def _lines(found: Check) -> None:
+    """The mistakes as compilers say them, so that editors can jump there: file:line: kind: sentence."""
+    for each in found.lines:
+        terminal.console().print(
+            Text(f"{relative(Path(each.file))}:{each.line}: {each.kind}: {each.sentence}"), style="bold", soft_wrap=True
+        )
+        terminal.console().print(Text(f"    {each.text}"), soft_wrap=True)
+        if each.correction:
+            terminal.console().print(
+                Text(f"    {each.correction}    # as it was run, and all was right"), soft_wrap=True
+            )
+
+
+def as_json(found: Check) -> dict[str, Any]:
+    """What editors and graders read: `ok`, `arrays`, `mistakes` in the order to mend; null where nothing is known."""
+    arrays = [
+        {"name": each.part.name, "right": each.ok, "rho": None if each.rho != each.rho else each.rho}
+        for layer in found.layers
+        for each in layer.parts
+    ]
+    mistakes = [each._asdict() for each in found.lines]
+    if not mistakes and found.mistake is not None:
+        unknown = dict.fromkeys(("file", "line", "function", "text"))
+        said = {"layer": found.mistake.layer, "array": None, "kind": found.mistake.kind}
+        mistakes = [{**unknown, **said, "sentence": found.mistake.sentence, "correction": ""}]
+    return {"ok": found.ok, "arrays": arrays, "mistakes": mistakes, "why_no_line": found.why, "note": found.note}
 
 
 def worst(layer: LayerCheck) -> str:

@@ -14,6 +14,7 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Costs, Mistake
 from runner.diagnosis.gradient.own import check_own
+from runner.diagnosis.line.diagnose import SECONDS
 from runner.nn.faults import Fault
 from runner.nn.network import Network, forward, make_pass, with_ones
 from runner.nn.types import Array, affine_of
@@ -27,8 +28,10 @@ NUMBERS = 4_000_000  # so many at most of each: the activations of one batch of 
 WIDE = 50_000  # parameters from which on fewer coordinates are looked at
 
 
-def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
+def check_recipe(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     """The check of a recipe's gradient and of its update: rho and relative error by layer, the mistake if there is one.
+
+    `seconds` bound the search for the line of a mistake in a network of the user's own.
 
     >>> from runner.experiment.build import compose
     >>> check_recipe(compose(["dataset=xor"]).recipe).ok
@@ -40,7 +43,7 @@ def check_recipe(recipe: Recipe, seed: int = 0) -> Check:
     kind = kind_of(job)
     if not kind.known:
         with threads.limited(job), np.errstate(all="ignore"):
-            found = check_own(job, seed)
+            found = check_own(job, seed, seconds)
             ours = found.ok and not kind.updates_itself
             wrong = _update(job, found.gradient[None]) if ours else None
             return found._replace(ok=False, mistake=wrong) if wrong else found

@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.line.mistake import LineMistake
 from runner.nn.types import Array, Part
 
 RHO_TOLERANCE = 3e-3
 ERROR_TOLERANCE = 1e-5
 STEP = 1e-5  # |ε g_l| of the rho test
+TINY = 1e-12  # a gradient of no more is none, and an error of no more is rounding
 SAMPLES = 8  # coordinates of a part that are looked at
 
 Cost = Callable[[Array], float]
@@ -75,13 +77,20 @@ class Mistake(NamedTuple):
 
 
 class Check(NamedTuple):
-    """The verdict: every layer, the mistake where there is one, the gradient as given, and a second call's."""
+    """The verdict: every layer, the mistake where there is one, the gradient as given, and a second call's.
+
+    Of a user's network also `lines`, the mistakes with their lines, in the order to mend; `why` there is no line, and a
+    `note` on what is right although it does not look so.
+    """
 
     layers: tuple[LayerCheck, ...]
     ok: bool
     mistake: Mistake | None
     gradient: Array
     again: Array
+    lines: tuple[LineMistake, ...] = ()
+    why: str | None = None
+    note: str | None = None
 
     @property
     def relative_error(self) -> float:
@@ -132,6 +141,43 @@ def check(
     for part, rho in zip(parts, rhos[len(groups) :], strict=True):
         measured.append(_part(costs, theta, g, base, part, rho, _chosen(g, part, samples, generator)))
     for group, rho in zip(groups, rhos[: len(groups)], strict=True):
+        layers.append(_layer(group[0].layer, rho, [each for each in measured if each.part in group]))
+    steady = bool(np.allclose(g, again, rtol=1e-9, atol=1e-300))
+    return Check(tuple(layers), steady and all(layer.ok for layer in layers), None, g, again)
+
+
+def compared(
+    g: Array, again: Array, true: Array, parts: Sequence[Part], samples: int = SAMPLES, seed: int = 0
+) -> Check:
+    """The check of a gradient `g` (P,) against slopes `true` (P,) that are known exactly, by reverse mode."""
+    generator, measured = np.random.default_rng(seed), []
+    for part in parts:
+        span = slice(part.start, part.stop)
+        given, wanted = g[span], true[span]
+        off, norms = float(np.linalg.norm(given - wanted)), float(np.linalg.norm(given) + np.linalg.norm(wanted))
+        error = off / norms if norms > 0 else 0.0
+        square = float(given @ given)
+        rho = float(given @ wanted) / square if square > 0 else 0.0
+        nothing = norms <= TINY
+        right = bool(error <= ERROR_TOLERANCE or nothing)
+        positions = _chosen(g, part, samples, generator)
+        worst = [
+            Coordinate(
+                part.name,
+                tuple(int(i) for i in np.unravel_index(at - part.start, part.shape)),
+                float(g[at]),
+                float(true[at]),
+                float(abs(g[at] - true[at]) / max(abs(g[at]) + abs(true[at]), np.finfo(float).tiny)),
+            )
+            for at in sorted(positions, key=lambda at: -abs(g[at] - true[at]))[:3]
+        ]
+        rho = float("nan") if nothing else 1.0 if error <= TINY else rho
+        measured.append(PartCheck(part, rho, error, tuple(worst), positions, g[positions], true[positions], 0, right))
+    layers = []
+    for group in _groups(parts):
+        inside = np.concatenate([np.arange(part.start, part.stop) for part in group])
+        square = float(g[inside] @ g[inside])
+        rho = float(g[inside] @ true[inside]) / square if square > 0 else 0.0
         layers.append(_layer(group[0].layer, rho, [each for each in measured if each.part in group]))
     steady = bool(np.allclose(g, again, rtol=1e-9, atol=1e-300))
     return Check(tuple(layers), steady and all(layer.ok for layer in layers), None, g, again)

@@ -4,7 +4,7 @@ Nothing is known of it but the two. Where they disagree it is first recognised b
 (runner.diagnosis.gradient.recognition), so that the mistake has a name. NumPy only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,20 +12,24 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
+from runner.diagnosis.line.diagnose import SECONDS, diagnose, verdicts
+from runner.diagnosis.line.protocol import Point
 from runner.nn.types import Array, Part
 from runner.training.kinds import kind_of
 from runner.training.own.load import load
 from runner.training.own.module import still
-from runner.training.own.network import OwnNetwork
+from runner.training.own.network import NetworkError, NetworkProblem, OwnNetwork
 from runner.training.own.stack import given, source_of
 from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, Recipe
 
 WIDE = 50_000  # parameters from which on fewer coordinates are looked at
+ROWS = 7  # the line is looked for on so many
+UNSHOWN = ("wrong product", "wrong output derivative", "wrong activation derivative", "wrong bias")  # guesses by layer
 LR = 1e-3  # of the steps that are tried
 
 
-def check_own(recipe: Recipe, seed: int = 0) -> Check:
+def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     """The check of the network of `recipe` (standardised rows, float64) at random parameters.
 
     Raises NetworkProblem and NetworkError as its code does.
@@ -48,19 +52,75 @@ def check_own(recipe: Recipe, seed: int = 0) -> Check:
 
     costs = gradcheck.one_by_one(cost)
     samples = gradcheck.SAMPLES if len(theta) < WIDE else gradcheck.SAMPLES // 2
+
+    def fresh() -> OwnNetwork:
+        return load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
+
     with watched(network.label):
-        found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
+        seen = verdicts(fresh, Point(theta, X, Y, seed))
+        if seen.followed:
+            true = np.concatenate([each.true.ravel() for each in seen.arrays])
+            found = gradcheck.compared(gradient(theta), gradient(theta), true, parts, samples, seed)
+        else:
+            found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
     if found.ok:
         wrong = _update(network, gradient, theta, parts) if source.options.update == "own" else None
         return found._replace(ok=False, mistake=wrong) if wrong else found
+    found = found._replace(why=seen.why)
+    if seen.followed:
+        found = _lines(found, fresh, recipe, Point(theta, X, Y, seed), seconds)
+    return _named(found, costs, theta, parts, recipe, network)
+
+
+def _lines(found: Check, fresh: Callable[[], OwnNetwork], recipe: Recipe, at: Point, seconds: float) -> Check:
+    """The lines of what is wrong: looked for on a few rows, where the mistake is one there, too; else on all."""
+    layers = {part.name: part.layer for part in kind_of(recipe).parts}
+    for points in ([_few(recipe, at, 0), _few(recipe, at, 1)], [at]):
+        try:
+            seen = diagnose(fresh, points, layers, seconds)
+        except (NetworkError, NetworkProblem):  # it wants its rows as they are
+            continue
+        if seen.followed and not seen.ok:
+            return found._replace(lines=seen.mistakes, why=seen.why)
+    return found
+
+
+def _few(recipe: Recipe, at: Point, number: int) -> Point:
+    """A few of the rows, moved a little so that no two are the same, and other parameters."""
+    generator = np.random.default_rng([at.seed, number])
+    source, data = source_of(recipe), recipe.sets["train"]
+    picked = generator.choice(len(data.X), ROWS, replace=len(data.X) < ROWS)
+    X = data.X[picked] + 0.1 * generator.standard_normal(data.X[picked].shape)
+    theta = gradcheck.scratch(kind_of(recipe).parts, at.seed + number, bias=0.3)
+    return Point(theta, *given(Data(X, data.Y[picked], data.y[picked]), source), at.seed + number)
+
+
+def _named(
+    found: Check, costs: gradcheck.Costs, theta: Array, parts: Sequence[Part], recipe: Recipe, network: OwnNetwork
+) -> Check:
+    """The mistake by its name, where it is one of those that are known; else by its line; else by its layer."""
+    source, data = source_of(recipe), recipe.sets["train"]
     targets = np.eye(source.classes)[data.y] if source.options.labels == "index" and source.classes > 2 else data.Y
-    structure = recognised(costs, parts, data.X, targets, seed)
+    structure = recognised(costs, parts, data.X, targets, recipe.seed)
     hypotheses = None if structure is None else mistakes.hypotheses(structure)
     found = naming.named(found, costs, theta, parts, len(data.X), hypotheses)
-    if structure is None and found.mistake is not None and found.mistake.kind == "wrong output derivative":
-        network.write(theta)
-        return found._replace(mistake=_mixed(network, recipe, found.mistake) or found.mistake)
-    return found
+    named = found.mistake
+    if named is None or named.kind not in UNSHOWN:
+        return found
+    if found.lines and found.lines[0].correction:
+        first = found.lines[0]
+        return found._replace(mistake=Mistake(first.kind, first.layer or named.layer, first.sentence, named.evidence))
+    network.write(theta)
+    mixed = _mixed(network, recipe, named) if structure is None and named.kind == "wrong output derivative" else None
+    if mixed is not None:
+        return found._replace(mistake=mixed)
+    if found.lines:
+        first = found.lines[0]
+        return found._replace(mistake=Mistake(first.kind, first.layer or named.layer, first.sentence, named.evidence))
+    says = f"The gradient is wrong from layer {named.layer} on; above it, it is right."
+    if named.layer == max(part.layer for part in parts):
+        says = f"The gradient is wrong from the last layer, {named.layer}, on."
+    return found._replace(mistake=Mistake("wrong gradient", named.layer, says, named.evidence))
 
 
 def _mixed(network: OwnNetwork, recipe: Recipe, found: Mistake) -> Mistake | None:

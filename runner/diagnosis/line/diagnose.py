@@ -12,20 +12,21 @@ from typing import NamedTuple
 import numpy as np
 
 from runner.diagnosis.line.adjoints import adjoints
-from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, locate, lost, verdict
+from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, compare, locate, lost, verdict
 from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
-from runner.diagnosis.line.protocol import Point, Run, traced
+from runner.diagnosis.line.protocol import Point, traced
 from runner.diagnosis.line.repair import Repair, repair
 from runner.diagnosis.line.sentences import located_sentence, repaired_sentence
 from runner.diagnosis.line.tape import Node
 from runner.diagnosis.line.within import generators
 from runner.nn.types import Array
-from runner.training.own.load import still
+from runner.training.own.module import still
 from runner.training.own.network import NetworkError, NetworkProblem, OwnNetwork
 
 SECONDS = 10.0  # the search for a change takes no longer
 FAITHFUL = 1e-3  # a trace is believed if its slope in a direction is that of the cost, to this share
+UNFOLLOWED = "what the cost is computed by cannot be followed"
 PLACES = 12  # so many lines are tried
 
 
@@ -42,6 +43,15 @@ class Diagnosis(NamedTuple):
     why: str | None
 
 
+def verdicts(fresh: Callable[[], OwnNetwork], at: Point) -> Diagnosis:
+    """The verdict by array alone, at one point: exact, and as cheap as a few calls of `gradients`."""
+    run = traced(fresh, at, data_too=False)
+    found = compare(run.tape, run.cost, run.parameters, run.gradients)
+    if not found.arrays or not faithful(fresh, at, found):
+        return Diagnosis(False, False, (), (), found.lost or lost(run.tape) or UNFOLLOWED)
+    return Diagnosis(found.ok, True, found.arrays, (), lost(run.tape))
+
+
 def diagnose(
     fresh: Callable[[], OwnNetwork],
     points: Sequence[Point],
@@ -55,9 +65,8 @@ def diagnose(
     until = monotonic() + seconds
     run = traced(fresh, points[0])
     found = locate(run.tape, run.cost, run.parameters, run.gradients)
-    if not found.arrays or not faithful(fresh, points[0], run, found):
-        why = found.lost or lost(run.tape) or "what the cost is computed by cannot be followed"
-        return Diagnosis(False, False, (), (), why)
+    if not found.arrays or not faithful(fresh, points[0], found):
+        return Diagnosis(False, False, (), (), found.lost or lost(run.tape) or UNFOLLOWED)
     if found.ok:
         return Diagnosis(True, True, found.arrays, (), None)
     mended = mend(fresh, points, found, until) if found.suspects else None
@@ -69,7 +78,7 @@ def diagnose(
     return Diagnosis(False, True, found.arrays, (mistake,) if mistake else (), found.lost)
 
 
-def faithful(fresh: Callable[[], OwnNetwork], at: Point, run: Run, found: Located) -> bool:
+def faithful(fresh: Callable[[], OwnNetwork], at: Point, found: Located) -> bool:
     """Whether the traced slope of the cost is its slope in a direction: nothing was lost on the way."""
     network = fresh()
     back = generators(*[each for each in network.functions if each is not None])

@@ -26,10 +26,12 @@ COMPARED: dict[type, tuple[type, ...]] = {
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
 }  # fmt: skip
 SWAPPED = {
-    "sum": ("mean",), "mean": ("sum",), "maximum": ("minimum",), "minimum": ("maximum",), "zeros_like": ("ones_like",),
-    "ones_like": ("zeros_like",), "sinh": ("cosh",), "tanh": ("cosh",), "sin": ("cos",), "cos": ("sin",), "max": ("min",),
-    "min": ("max",), "outer": ("dot", "multiply"), "multiply": ("dot", "divide"), "dot": ("multiply",), "var": ("std",),
-    "std": ("var",), "argmin": ("argmax",), "log": ("exp",), "exp": ("log",), "add": ("subtract",), "subtract": ("add",),
+    "sum": ("mean",), "mean": ("sum",), "maximum": ("minimum",), "minimum": ("maximum",),
+    "zeros_like": ("ones_like",), "ones_like": ("zeros_like",), "sinh": ("cosh",), "tanh": ("cosh",), "sin": ("cos",),
+    "cos": ("sin",),
+    "max": ("min",), "min": ("max",), "outer": ("dot", "multiply"), "multiply": ("dot", "divide"), "dot": ("multiply",),
+    "var": ("std",), "std": ("var",), "argmin": ("argmax",), "log": ("exp",), "exp": ("log",),
+    "add": ("subtract",), "subtract": ("add",),
     "less": ("greater",), "greater": ("less",),
 }  # fmt: skip
 REDUCING = ("sum", "mean", "max", "min", "var", "std", "prod", "argmax", "argmin")

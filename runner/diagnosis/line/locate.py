@@ -206,9 +206,9 @@ class Search:
                     mine |= carried.get(parent, set())
             carried[node] = mine
             match = self.match.get(node)
-            if match is not None and match.what == "inner":
-                if any(abs(match.factor / each - 1) <= 1e-6 for each in mine):
-                    self.steady.add(node)
+            inner = match is not None and match.what == "inner"
+            if match is not None and inner and any(abs(match.factor / each - 1) <= 1e-6 for each in mine):
+                self.steady.add(node)
 
     def _reach(self) -> None:
         """For each value: the gradients that depend on it, and whether a right adjoint is made later."""

@@ -10,7 +10,7 @@ from runner.diagnosis.line.tape import Node, Tape
 from runner.diagnosis.line.trace import Traced, recording
 from runner.diagnosis.line.within import generators, held
 from runner.nn.types import Array
-from runner.training.own.load import still
+from runner.training.own.module import still
 from runner.training.own.network import NetworkProblem, OwnNetwork, matched
 
 

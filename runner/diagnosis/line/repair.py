@@ -19,7 +19,7 @@ FIRST = 3  # so many of the likeliest lines get larger changes before others get
 
 
 class Repair(NamedTuple):
-    """A change of one line that was run: with it all gradients are right. `old` and `new` are the changed expressions."""
+    """A change of one line that was run: with it all is right. `old` and `new` are the changed expressions."""
 
     file: str
     line: int

@@ -16,6 +16,7 @@ from runner.nn.types import Array
 Rule = Callable[..., Sequence[Any]]
 MEASURED = 4096  # so many numbers at most are changed one by one, where an operation has no rule
 STEP = 1e-6
+BASE = 1 << 40  # what is moved is numbered from here on: other numbers are constants, or padding
 MOVES = {
     "reshape", "ravel", "transpose", "swapaxes", "moveaxis", "rollaxis", "squeeze", "expand_dims", "flip", "fliplr",
     "flipud", "rot90", "roll", "tile", "repeat", "concatenate", "stack", "hstack", "vstack", "dstack", "column_stack",
@@ -294,9 +295,9 @@ def gathered(g: Array, node: Node) -> list[Any] | None:
     """Of an operation that only moves elements: where each came from is found by moving their numbers."""
     if node.op not in MOVES or node.compute is None:
         return None
-    values, numbers, start = node.raw(), [], 1
+    values, numbers, start = node.raw(), [], BASE
     sizes = [int(np.size(value)) if np.asarray(value).dtype.kind == "f" else 0 for value in values]
-    for value, size in zip(values, sizes, strict=True):  # 0 is what comes from nowhere: padding
+    for value, size in zip(values, sizes, strict=True):  # below is what comes from nowhere
         numbers.append(np.arange(start, start + size).reshape(np.shape(value)) if size else value)
         start += size
     try:
@@ -305,6 +306,7 @@ def gathered(g: Array, node: Node) -> list[Any] | None:
         return None
     if origin.size != np.size(g):
         return None
+    origin, start = np.where(origin >= BASE, origin - BASE + 1, 0), start - BASE + 1
     total = np.bincount(np.ravel(origin), weights=np.ravel(g), minlength=start)
     found, at = [], 1
     for value, size in zip(values, sizes, strict=True):

@@ -35,13 +35,10 @@ def scope_of(tree: ast.Module, top: ast.stmt, around: ast.AST, statement: ast.st
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
             keys[node.value] = None
     for node in ast.walk(top):
-        if (
-            isinstance(node, ast.Attribute)
-            and isinstance(node.value, ast.Name)
-            and node.value.id not in ("np", "numpy")
-        ):
-            if node.attr not in ("T", "shape", "size"):
-                attributes.setdefault(node.value.id, {})[node.attr] = None
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            continue
+        if node.value.id not in ("np", "numpy") and node.attr not in ("T", "shape", "size"):
+            attributes.setdefault(node.value.id, {})[node.attr] = None
     functions = [f"np.{name}" for name in ("tanh", "exp", "sign")]
     functions += [each.name for each in tree.body if isinstance(each, ast.FunctionDef) and len(each.args.args) == 1]
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call) and len(node.args) == 1}
@@ -68,9 +65,10 @@ def _terms(
     texts: dict[str, None] = {}
     here: dict[str, None] = dict.fromkeys(names)
     for node in ast.walk(around):
-        if isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Load):
-            if getattr(node, "attr", "") not in ("T", "shape") and not ast.unparse(node).startswith("np."):
-                here[ast.unparse(node)] = None
+        if not isinstance(node, ast.Subscript | ast.Attribute) or not isinstance(node.ctx, ast.Load):
+            continue
+        if getattr(node, "attr", "") not in ("T", "shape") and not ast.unparse(node).startswith("np."):
+            here[ast.unparse(node)] = None
     for node in ast.walk(around):
         if isinstance(node, ast.BinOp | ast.Compare | ast.Call):
             text = ast.unparse(node)
