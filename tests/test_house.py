@@ -11,6 +11,7 @@ SOURCES = sorted(
     path for folder in ("runner", "datasets", "conf", "hydra_plugins") for path in (ROOT / folder).rglob("*.py")
 )
 NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py", "pyarrow"}
+COMPILED = "runner/training/compiled/"  # kernels, where the extra is installed
 PURE = ("runner.nn", "datasets", "runner.training", "runner.diagnosis")  # the mathematics and the data
 
 # A package imports only from itself and from packages to its left; those in one group do not know each other.
@@ -109,7 +110,8 @@ def test_what_stands_directly_in_the_runner_is_rooms_and_doors() -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     if package_of(module_of(path)) in PURE:
-        others = {module.split(".")[0] for module in imports(path)} - NUMPY_ONLY - set(sys.stdlib_module_names)
+        allowed = NUMPY_ONLY | ({"numba", "llvmlite"} if name(path).startswith(COMPILED) else set())
+        others = {module.split(".")[0] for module in imports(path)} - allowed - set(sys.stdlib_module_names)
         assert not others, f"{name(path)} imports {others}"
 
 

@@ -32,11 +32,12 @@ from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
 from runner.nn import activations, faults, losses
 from runner.nn.architectures import Architecture
+from runner.training.compiled import engine
 from runner.training.kinds import kind_of
 from runner.training.own.network import NetworkProblem
 from runner.training.own.parts import parts_of, widths_of
 from runner.training.own.probe import examined, own_fault_problems, trial
-from runner.training.recipe import Data, OwnSource, Plan, Recipe
+from runner.training.recipe import Data, Named, OwnSource, Plan, Recipe
 
 ROWS = 200  # about so many rows a run, where training.log_every is auto
 
@@ -229,7 +230,7 @@ def _recipe(
     sets: Mapping[str, Data] = data.sets
     if fault.sets:
         sets = faulty_sets(data.dataset, data.output, plain["dtype"], json.dumps(plain["fault"]))
-    return Recipe(
+    recipe = Recipe(
         sets=sets,
         widths=(data.ends[0], *hidden, data.ends[1]),
         activation=options(activations, "Activation")[architecture.activation](),
@@ -248,7 +249,17 @@ def _recipe(
         dtype=plain["dtype"],
         source=data.source,
         own=own,
+        named=_named(plain["schedule"], data, architecture),
     )
+    return replace(recipe, engine=engine.resolve(plain["training"].get("engine", "numpy"), recipe))
+
+
+def _named(schedule: dict[str, Any], data: Material, architecture: Architecture) -> Named:
+    """By what names an engine finds its kernels."""
+    arguments = {key: value for key, value in schedule.items() if key != "name"}
+    labels = None if data.dataset.classes is None else tuple(data.labels.tolist())
+    loss = data.output, data.loss, architecture.epsilon
+    return Named(architecture.activation, *loss, schedule["name"], arguments, labels)
 
 
 def _plan(section: dict[str, Any], n: int) -> Plan:

@@ -14,6 +14,7 @@ from runner.experiment.identity import NOT_DECISIVE, NOT_SHARED, code_digest, da
 from runner.experiment.objectives import Objective
 from runner.experiment.samplers import SearchOptions
 from runner.nn.types import Count, PositiveCount
+from runner.training.compiled import engine
 from runner.training.kinds import kind_of
 from runner.training.recipe import Recipe
 
@@ -93,7 +94,9 @@ class Experiment:
     @property
     def notes(self) -> list[str]:
         """What the user should be told of the composition and the data."""
-        return [*(self.composed.notes if self.composed else []), *survey.warnings(self.dataset)]
+        composed = self.composed.notes if self.composed else []
+        asked = self.config["training"].get("engine", "numpy")  # without the key: of before there was a choice
+        return [*composed, *survey.warnings(self.dataset), *engine.notes(asked, self.recipe)]
 
     @property
     def data_digest(self) -> str:
@@ -102,7 +105,7 @@ class Experiment:
     def key(self) -> str:
         """A digest of what decides the result: the configuration without where it is recorded, the data, the code."""
         decisive = {key: value for key, value in self.config.items() if key not in NOT_DECISIVE}
-        sources = code_digest() + kind_of(self.recipe).digest
+        sources = code_digest() + kind_of(self.recipe).digest + self.recipe.engine
         text = json.dumps(decisive, sort_keys=True, default=str) + self.data_digest + sources
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -19,6 +19,8 @@ from runner.experiment.samplers import search_problems
 from runner.experiment.schema import options, show, suggest, validate
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.types import PositiveCount
+from runner.training.compiled.engine import Asked
+from runner.training.compiled.engine import problems as engine_problems
 
 MODULES = {
     "architecture": (architectures, "Architecture"),
@@ -51,6 +53,7 @@ def training(
     patience: PositiveCount | None,
     target: dict[str, Any] | None,
     shrink: bool,
+    engine: Asked = "numpy",
 ) -> None:
     """`training.*`."""
 
@@ -77,6 +80,7 @@ def problems_of(plain: dict[str, Any]) -> list[str]:
     for group in MODULES:
         problems += _group_problems(group, plain[group])
     problems += validate(training, plain["training"], "training", name="training")
+    problems += engine_problems(plain["training"].get("engine"))
     if isinstance(plain["training"].get("target"), dict):
         problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
     problems += validate(objective, plain["objective"], "objective", name="objective")

@@ -31,6 +31,7 @@ def summary(result: Result, command: str, where: Machine) -> dict[str, Any]:
             "blas_threads": threads.count(recipe),
             "shrunk_to": shrink.coordinates(recipe) - 1 if shrink.applies(recipe) else None,
         },
+        "engine": recipe.engine,
         "seed": recipe.seed,
         "dataset": described(experiment),
         "network": network_of(experiment),

@@ -1,5 +1,6 @@
 """Which implementation trains a recipe: the one place that asks. A new one is a folder of its own and a line here."""
 
+from runner.training.compiled.kind import CompiledKind
 from runner.training.dense import DenseKind
 from runner.training.own.kind import OwnKind
 from runner.training.recipe import Recipe
@@ -17,4 +18,6 @@ def kind_of(recipe: Recipe) -> Kind:
     """
     if recipe.own is not None:
         return OwnKind(recipe, recipe.own)
+    if recipe.engine == "compiled":
+        return CompiledKind(recipe)
     return DenseKind(recipe) if recipe.source is None else StreamedKind(recipe)

@@ -28,6 +28,21 @@ class Data(NamedTuple):
     variance: float | None = None
 
 
+class Named(NamedTuple):
+    """What a configuration calls the parts of a recipe: an engine finds its kernels by these names.
+
+    `labels` are those of a single output, ascending; empty for one output a class, None for a regression.
+    """
+
+    activation: str
+    output: str
+    loss: str
+    epsilon: float
+    schedule: str
+    schedule_arguments: Mapping[str, float]
+    labels: tuple[float, ...] | None
+
+
 class OwnSource(NamedTuple):
     """A network of the user's own: how to make it, and what was found of it before the run.
 
@@ -93,6 +108,8 @@ class Recipe:
     dtype: Literal["float64", "float32"] = "float64"
     own: OwnSource | None = None  # a network of the user's own: activation, head and initializer have no part in it
     source: Source | None = None  # of the rows to train on, where they are streamed
+    named: Named | None = None  # by what names an engine finds its kernels
+    engine: Literal["numpy", "compiled"] = "numpy"  # as it is resolved
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -1,10 +1,10 @@
-"""exp, expm1, the logistic function, tanh and log1p of eight numbers, over all of float64. Their errors: docs/engine.md.
+"""exp, expm1, the logistic function, tanh and log1p of eight numbers, over all of float64: docs/engine.md has errors.
 
 exp and expm1 reduce x = n ln 2 + r, |r| <= ln(2) / 2, and multiply a polynomial in r by 2ⁿ. inf and NaN come out as
 they should: training that overflows must be seen to. log, erf and what else is rare are the C library's, one by one.
 """
 
-from runner.training.compiled.lanes import (
+from runner.training.compiled.kernels.lanes import (
     Eight,
     at_least,
     at_most,
@@ -28,11 +28,15 @@ def _reduced(x: Eight) -> tuple[Eight, Eight, Eight]:
 
 
 def _tail(r: Eight) -> Eight:
-    """exp(r) - 1 - r = r² q(r): q is the polynomial through ten Chebyshev nodes (1e-17 off at most), by Estrin's scheme."""
+    """exp(r) - 1 - r = r² q(r): q through ten Chebyshev nodes (1e-17 off at most), by Estrin's scheme."""
     r2 = r * r
     r4 = r2 * r2
     a = fma(fma(r, 0.008333333333330062, 0.04166666666662413), r2, fma(r, 0.16666666666666669, 0.5))
-    b = fma(fma(r, 2.7557268459997064e-06, 2.4801521295954376e-05), r2, fma(r, 0.00019841269863053618, 0.0013888888917213717))
+    b = fma(
+        fma(r, 2.7557268459997064e-06, 2.4801521295954376e-05),
+        r2,
+        fma(r, 0.00019841269863053618, 0.0013888888917213717),
+    )
     return r2 * fma(fma(fma(r, 2.510038549551032e-08, 2.7620088445409746e-07), r4, b), r4, a)
 
 

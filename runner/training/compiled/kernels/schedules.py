@@ -5,7 +5,7 @@
 
 import math
 
-from runner.training.compiled.jit import kernel
+from runner.training.compiled.kernels.jit import kernel
 
 NUMBERS = ["warmup", "every", "factor", "half_life", "final"]
 WARMUP, EVERY, FACTOR, HALF_LIFE, FINAL = range(5)

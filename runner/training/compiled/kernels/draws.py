@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import types
 from numba.core.extending import intrinsic
 
-from runner.training.compiled.jit import kernel
+from runner.training.compiled.kernels.jit import kernel
 
 MULTIPLIER0, MULTIPLIER1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 WEYL0, WEYL1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
@@ -34,7 +34,7 @@ def _block(counter, step, seed, stream):
     """Four uint64 of the counter (step + counter, 0, 0, 0)."""
     c0, c1, c2, c3 = np.uint64(step + counter), np.uint64(0), np.uint64(0), np.uint64(0)
     key0, key1 = np.uint64(seed), np.uint64(stream)
-    for turn in range(10):
+    for _ in range(10):
         high0, low0 = _high(MULTIPLIER0, c0), MULTIPLIER0 * c0
         high1, low1 = _high(MULTIPLIER1, c2), MULTIPLIER1 * c2
         c0, c1, c2, c3 = high1 ^ c1 ^ key0, low1, high0 ^ c3 ^ key1, low0

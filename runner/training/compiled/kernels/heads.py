@@ -4,12 +4,12 @@ The rows' outputs stand unit by unit: unit u of the rows from `row` on is Z[at +
 without a kernel here is trained by NumPy.
 """
 
-from runner.training.compiled import elementary
-from runner.training.compiled.jit import kernel
-from runner.training.compiled.lanes import larger, load, splat, store, traced
+from runner.training.compiled.kernels import elementary
+from runner.training.compiled.kernels.jit import kernel
+from runner.training.compiled.kernels.lanes import larger, load, splat, store, traced
 
 OUTPUTS = ["sigmoid", "softmax", "tanh", "identity"]
-LOSSES = ["cross_entropy", "cross_entropy_from_probabilities", "mean_squared_error", "half_squared_error"]
+KERNELS = ["cross_entropy", "cross_entropy_from_probabilities", "mean_squared_error", "half_squared_error"]
 SIGMOID, SOFTMAX, TANH = 0, 1, 2
 exp, expit, log, tanh = (traced(each) for each in (elementary.exp, elementary.expit, elementary.log, elementary.tanh))
 softplus = traced(elementary.softplus)

@@ -1,13 +1,13 @@
-"""Kernels of the hidden activations: (f(z), f'(z)) of eight numbers. One function each, named as in runner.nn.activations.
+"""Kernels of the hidden activations: (f(z), f'(z)) of eight numbers.
 
-An activation without a kernel here is trained by NumPy.
+One function each, named as in runner.nn.activations. An activation without a kernel here is trained by NumPy.
 """
 
 import math
 
-from runner.training.compiled import elementary
-from runner.training.compiled.elementary import erf, exp, expit, expm1
-from runner.training.compiled.lanes import Eight, at_least, at_most, fma
+from runner.training.compiled.kernels import elementary
+from runner.training.compiled.kernels.elementary import erf, exp, expit, expm1
+from runner.training.compiled.kernels.lanes import Eight, at_least, at_most, fma
 
 ROOT_HALF = math.sqrt(0.5)
 DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)

@@ -3,9 +3,9 @@
 import math
 from typing import Any, NamedTuple
 
-from runner.training.compiled import activations, draws, heads, layers, optimizers, schedules
-from runner.training.compiled.jit import kernel
-from runner.training.compiled.lanes import further, load, one_of, splat, store, total
+from runner.training.compiled.kernels import activations, draws, heads, layers, optimizers, schedules
+from runner.training.compiled.kernels.jit import kernel
+from runner.training.compiled.kernels.lanes import further, load, one_of, splat, store, total
 
 
 class Problem(NamedTuple):
@@ -50,7 +50,7 @@ def padded(n):
 
 @kernel
 def forward(net, X, x, R, theta, work, unit_rows, masked):
-    """A of every layer and f' of the hidden ones into `work`: A from 0 on, f' after it; Z of the last layer after dZ."""
+    """A of every layer and f' of the hidden ones into `work`: A from 0 on, then f'; the last layer's Z after dZ."""
     last = net.depth - 1
     A, a, z = X, x, 0
     for layer in range(last):
@@ -180,7 +180,7 @@ def scores(net, work, z, Y, y, labels, label, n, R):
 
 @kernel
 def measure(net, theta, g, work, l2, out):
-    """Into `out`: of each set the sum of the losses and the score; |W|² of all layers, then of each |W|² and |g|².
+    """Into `out`: of each set the sum of the losses and the score; of each layer |W|² and |g|²; |θ|².
 
     g is the whole training set's gradient then.
     """
@@ -205,11 +205,12 @@ def measure(net, theta, g, work, l2, out):
         out[at] = sum_of_squares(theta, o, o + weights)
         out[at + 1] = sum_of_squares(g, o, o + weights + net.widths[layer + 1])
         at += 2
+    out[at] = sum_of_squares(theta, 0, net.P)
 
 
 @kernel
 def gather(net, picked, B, work, at):
-    """The rows of a mini-batch, unit by unit: inputs from `at` on, then targets. Lanes without a row repeat the last."""
+    """The rows of a mini-batch, unit by unit: inputs from `at` on, then targets; the last lanes repeat a row."""
     inputs, outputs = net.widths[0], net.widths[net.depth]
     R = padded(B)
     for place in range(R):

@@ -1,7 +1,7 @@
 """Eight numbers at a time: the type that the kernels compute with, and its operations.
 
 A `Lanes` value is LLVM's <8 x double>. What is written with it is computed in that order on every machine: whatever the
-width of its registers, lane i of a sum holds the terms i, i + 8, i + 16 ..., and `total` adds the lanes as a fixed tree.
+width of its registers, lane i of a sum holds the terms i, i + 8, i + 16 ..., and `total` adds the lanes as one tree.
 Nothing here lets a compiler reorder a sum; a product is added with one rounding where the source says `fma`.
 
 An equation (`@traced`) is plain Python: it is run once, when a kernel is compiled, on `Eight`s that write down what is
@@ -230,7 +230,9 @@ def _operators(operation: Any, generate: Callable[[Any, Any, Any], Any]) -> None
     infer_global(operation)(_Template)
 
     def code(context: Any, builder: Any, found: Any, values: Any) -> Any:
-        wide = [value if kind is lanes else _splat(builder, value) for kind, value in zip(found.args, values, strict=True)]
+        wide = [
+            value if kind is lanes else _splat(builder, value) for kind, value in zip(found.args, values, strict=True)
+        ]
         return generate(builder, *wide)
 
     for pair in pairs:
@@ -270,7 +272,7 @@ def total(typing: Any, a: Any) -> Any:
 
 @intrinsic
 def pointer(typing: Any, array: Any) -> Any:
-    """Where a flat array's numbers begin: what kernels are given in its place, as nobody has to count who refers to it."""
+    """Where a flat array's numbers begin: kernels take it in its place, as nobody counts who refers to it."""
 
     def code(context: Any, builder: Any, found: Any, values: Any) -> Any:
         return context.make_array(found.args[0])(context, builder, values[0]).data

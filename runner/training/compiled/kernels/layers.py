@@ -1,12 +1,12 @@
 """The products of a layer, eight rows in a register, several units at once.
 
 Activations stand unit by unit: unit u of the rows from `row` on is A[at + u * R + row], R the rows padded to whole
-lanes. θ holds W (fan_in, fan_out) row by row and then b, from `o` on. Every sum's order is written here: over inputs and
-over units from the first to the last, over rows as lanes; in how many units at once it is computed has no part in it.
+lanes. θ holds W (fan_in, fan_out) row by row and then b, from `o` on. Every sum's order is written here: over inputs
+and over units from the first to the last, over rows as lanes; how many units are computed at once has no part in it.
 """
 
-from runner.training.compiled.jit import kernel
-from runner.training.compiled.lanes import add_product, load, splat, store, total
+from runner.training.compiled.kernels.jit import kernel
+from runner.training.compiled.kernels.lanes import add_product, load, splat, store, total
 
 
 @kernel
@@ -94,7 +94,12 @@ def _two_units(A, a, D, d, R, fan_in, fan_out, g, o):
         x = a + i * R
         for row in range(0, R, 8):
             x0, x1, y0, y1 = load(A, x + row), load(A, x + R + row), load(D, d + row), load(D, d + R + row)
-            s00, s01, s10, s11 = add_product(x0, y0, s00), add_product(x0, y1, s01), add_product(x1, y0, s10), add_product(x1, y1, s11)
+            s00, s01, s10, s11 = (
+                add_product(x0, y0, s00),
+                add_product(x0, y1, s01),
+                add_product(x1, y0, s10),
+                add_product(x1, y1, s11),
+            )
         at = o + i * fan_out
         g[at], g[at + 1], g[at + fan_out], g[at + fan_out + 1] = total(s00), total(s01), total(s10), total(s11)
         i += 2

@@ -7,7 +7,7 @@ the numbers are the member's. An optimizer without a kernel here is trained by N
 
 from typing import NamedTuple
 
-from runner.training.compiled.lanes import Eight, root
+from runner.training.compiled.kernels.lanes import Eight, root
 
 Update = tuple[Eight, Eight, Eight]
 # Where each argument of the functions in runner.nn.optimizers stands among a member's numbers.
