@@ -73,6 +73,9 @@ def main() -> int:
     assert directory is not None
     experiment = build_plain(stored_config(directory))
     start = journal.first(directory)
+    engine, before = experiment.recipe.engine, start["tags"].get("engine", "numpy")
+    if engine != before:
+        print(f"note: the engine is {engine}, it was {before}")
     for change in changes(start["tags"], experiment.data_digest, kind_of(experiment.recipe)):
         print(f"note: {change}")
     resumed = any(record["kind"] == "resume" for record, _ in journal.read(directory))

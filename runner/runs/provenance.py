@@ -59,6 +59,7 @@ def run_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
         "key": experiment.key(),
         "fault": experiment.config["fault"]["name"],
         "seed": str(experiment.recipe.seed),
+        "engine": experiment.recipe.engine,
         **{f"version.{name}": number for name, number in versions().items()},
         **machine_tags(experiment, where),
         **{str(key): str(value) for key, value in experiment.tracking.tags.items()},

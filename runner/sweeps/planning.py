@@ -56,9 +56,10 @@ def plan(experiments: Sequence[Experiment], cores: int, crew: Crew | None = None
 
 
 def _at_once(experiments: Sequence[Experiment], stacks: Sequence[Sequence[int]]) -> float:
-    """Seconds of the training that leaves a core free for more: large networks have all of them already."""
+    """Seconds of the training that leaves a core free for more: large networks and kernels have all of them already."""
     recipes = [[experiments[number].recipe for number in numbers] for numbers in stacks]
-    return sum(duration.seconds(stack) for stack in recipes if threads.count(stack[0]) < threads.available())
+    by_numpy = [stack for stack in recipes if stack[0].engine == "numpy"]
+    return sum(duration.seconds(stack) for stack in by_numpy if threads.count(stack[0]) < threads.available())
 
 
 def cores() -> int:
