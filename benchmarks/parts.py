@@ -24,6 +24,7 @@ from benchmarks.whole import SCRIPTS
 from runner.experiment.build import compose
 from runner.sweeps import planning
 from runner.training import shrink
+from runner.training.kinds import kind_of
 from runner.training.recipe import Recipe
 from runner.training.stack import Stack
 from runner.training.train import train
@@ -152,11 +153,12 @@ def stacked(repetitions: int) -> str:
                     "ours": lambda cut=cut: [portion() for portion in cut],
                     "whole": steps(Stack.start(_members(each.recipe, K)), count),
                     "alone": steps(Stack.start([each.recipe]), count),
+                    "compiled": quiet_steps(each.recipe, K, count),
                     "vmap": lambda vmapped=vmapped, count=count: vmapped(count),
                 },
                 repetitions,
             )
-            members = {"ours": size * len(parts), "whole": K, "alone": 1, "vmap": K}
+            members = {"ours": size * len(parts), "whole": K, "alone": 1, "compiled": K, "vmap": K}
             per = {name: [s / count / members[name] * 1e6 for s in seconds] for name, seconds in found.items()}
             thousand = compiling + 1000 * median(found["vmap"]) / count
             rows.append(
@@ -166,13 +168,32 @@ def stacked(repetitions: int) -> str:
                     f"{median(per['ours']):.3f} (stacks of {size})",
                     f"{median(per['whole']):.3f}",
                     f"{median(per['alone']):.2f}",
+                    f"{median(per['compiled']):.3f}",
                     f"{median(per['vmap']):.3f}",
                     f"{ratio(per['ours'], per['vmap']):.2f}",
+                    f"{ratio(per['compiled'], per['vmap']):.2f}",
                     f"{1000 * median(found['ours']) / count * K / members['ours']:.2f} s, {thousand:.2f} s",
                 ]
             )
-    head = ["problem", "K", "ours", "all K at once", "alone", "jax.vmap", "ours / vmap", "1,000 steps with compiling"]
+    head = [
+        "problem",
+        "K",
+        "ours",
+        "all K at once",
+        "alone",
+        "compiled",
+        "jax.vmap",
+        "ours / vmap",
+        "compiled / vmap",
+        "1,000 steps with compiling",
+    ]
     return "## Stacks: µs a member-step\n\n" + table(head, rows)
+
+
+def quiet_steps(recipe: Recipe, K: int, count: int) -> Callable[[], object]:
+    """So many updates of K members by kernels, in as many threads as there are cores."""
+    stack = kind_of(replace(recipe, engine="compiled")).start(_members(replace(recipe, engine="compiled"), K))
+    return lambda: stack.quietly(count, lambda: False)
 
 
 def _overrides(key: str) -> list[str]:

@@ -4,6 +4,7 @@ layers. What is prepared once (a compilation) is outside of what is timed.
 
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,11 @@ def ours(problem: Problem) -> Training:
         return [(layer.W[0], layer.b[0, 0]) for layer in layers_of(end.theta[None], recipe.widths)]
 
     return run
+
+
+def ours_compiled(problem: Problem) -> Training:
+    """The same with training.engine=compiled."""
+    return ours(replace(problem, recipe=replace(problem.recipe, engine="compiled")))
 
 
 def ours_unshrunk(problem: Problem) -> Training:
@@ -216,6 +222,7 @@ def scikit_learn(problem: Problem) -> Training:
 
 PEERS: dict[str, Callable[[Problem], Training]] = {
     "runner": ours,
+    "runner, compiled": ours_compiled,
     "runner, shrink=false": ours_unshrunk,
     "plain NumPy": plain_numpy,
     "PyTorch eager float64": torch_float64,
