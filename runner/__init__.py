@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Refusal", "Trace", "load", "plot", "run"]
+__all__ = ["Refusal", "Runs", "Trace", "load", "plot", "run", "sweep"]
 
 # The packages beside this one, whose names are common, and how their own __init__.py begins.
 BESIDE = {"conf": '"""The configurations:', "datasets": '"""Data for the runner:'}

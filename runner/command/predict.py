@@ -20,7 +20,7 @@ import numpy as np
 from datasets import DataError
 from datasets.files.unlabelled import rows_of
 from runner import Refusal
-from runner.command.python import load
+from runner.command.python import recorded_run
 from runner.runs import journal, trace
 from runner.runs.files import replace_file
 from runner.training.own.network import NetworkError
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     text = io.StringIO()
-    run = load(given.run)
+    run = recorded_run(given.run)
     try:
         rows = list(predictions(run, given.data, given.inputs, given.delimiter))
     except (DataError, NetworkError) as error:

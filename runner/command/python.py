@@ -1,4 +1,4 @@
-"""A run from Python: `run` trains one, `load` reads one back, both give a `Trace`; `plot` draws it."""
+"""From Python: `run` trains a run and `sweep` many, `load` reads them back, `plot` draws one."""
 
 import re
 import sys
@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from runner import Refusal
+from runner.command import multirun, search, session
+from runner.command.checked import Single, check_directory, ordered
 from runner.command.conclude import conclude
 from runner.command.session import Session
 from runner.command.words import Words, words
 from runner.experiment.experiment import Experiment
+from runner.experiment.overrides import as_override
 from runner.experiment.schema import ConfigError, suggest
 from runner.runs import journal, model, trace
 from runner.runs.names import run_name
@@ -19,6 +22,9 @@ from runner.runs.trace import Trace
 from runner.screen import live
 from runner.screen import run as screen
 from runner.sweeps import jobs as sweeps
+from runner.sweeps import table
+from runner.sweeps.search.loop import Search, storage
+from runner.sweeps.table import Runs
 from runner.tracking.state import default_store
 
 if TYPE_CHECKING:
@@ -71,7 +77,7 @@ def run(
     _refuse_sweeps(here, asked)
     where, rest = _placed(asked.overrides, "hydra.run.dir", directory)
     experiment = here.checked.experiment(rest)
-    tracked = _tracked(experiment, asked.overrides, tracking)
+    tracked = _tracked(asked.overrides, tracking)
     if tracked:
         return _as_the_command(here, experiment, where)
     if where is not None:
@@ -79,6 +85,41 @@ def run(
     stop = sweeps.Stop()
     with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress, stop.listening():
         return _told(trace.traced(experiment, progress, stop))
+
+
+@in_words
+def sweep(overrides: str | Sequence[str], directory: str | Path | None = None, *, tracking: bool | None = None) -> Runs:
+    """Train what `python -m runner -m OVERRIDES` would, as stacks, and give the runs as a table.
+
+    Jobs that were done before are not done again and stand in the table too. An interrupt ends all jobs; the rows until
+    then are recorded.
+
+    Arguments:
+        overrides: as of `run`; several values of a key, `range(5)` or `search=tpe` make several runs.
+        directory: where the runs are recorded; by default in the `multirun` folder.
+        tracking: as of `run`. Where it is not tracked, `python -m runner.sync DIRECTORY` brings it into MLflow later.
+
+    Raises ConfigError with the mistakes of all jobs, before the first is begun.
+    """
+    asked = words(overrides)
+    where, rest = _placed(asked.overrides, "hydra.sweep.dir", directory)
+    here = session.begin(asked.config_dir, ["-m", *asked.overrides])
+    if not _tracked(rest, tracking):
+        rest = [*(text for text in rest if not text.startswith("tracking=")), "tracking=offline"]
+    if where is not None:
+        check_directory([f"hydra.sweep.dir={where}"], "hydra.sweep.dir")
+    here.order = ordered(here.checked, rest, True)
+    placed = [] if where is None else [f"hydra.sweep.dir={as_override(str(where.absolute()))}"]
+    master = here.checked.composer.whole([*rest, *placed])
+    if isinstance(here.order, Search):
+        storage(here.order.options)
+        search.search(master)
+    else:
+        assert not isinstance(here.order, Single)
+        here.connect(here.order.experiments[0])
+        multirun.launch(master, here.order.jobs, 0)
+    here.finish()
+    return Runs.read(dict.fromkeys(result.directory for result in here.results))
 
 
 def _as_the_command(here: Session, experiment: Experiment, directory: Path | None) -> Trace:
@@ -147,16 +188,28 @@ def _placed(overrides: Sequence[str], key: str, directory: str | Path | None) ->
     return None, rest
 
 
-def _tracked(experiment: Experiment, overrides: Sequence[str], tracking: bool | None) -> bool:
+def _tracked(overrides: Sequence[str], tracking: bool | None) -> bool:
     """Whether the run is recorded and tracked as the command would."""
-    spoken = any(text.lstrip("+").partition("=")[0].split(".")[0] == "tracking" for text in overrides)
-    if tracking and experiment.tracking.name == "none":
+    spoken = [text for text in overrides if text.lstrip("+").partition("=")[0].split(".")[0] == "tracking"]
+    none = [text for text in spoken if text.startswith("tracking=")][-1:] == ["tracking=none"]
+    if tracking and none:
         raise ConfigError(["tracking=none in the overrides and tracking=True contradict each other."])
-    return (spoken and experiment.tracking.name != "none") if tracking is None else tracking
+    return bool(spoken) and not none if tracking is None else tracking
 
 
 @in_words
-def load(run: str | Path) -> Trace:
+def load(run: str | Path) -> Trace | Runs:
+    """A recorded run, by its directory or its id in MLflow; or the table of the runs of a sweep, or below a folder.
+
+    Raises `runner.runs.journal.NoRun` where there is no such run, JournalError where its record is damaged.
+    """
+    place = Path(run)
+    if place.is_dir() and not (place / journal.FILE).exists():
+        return Runs.read(table.directories(place))
+    return recorded_run(run)
+
+
+def recorded_run(run: str | Path) -> Trace:
     """A recorded run: its directory, or the id of its run in MLflow (of the store in MLFLOW_TRACKING_URI, else here).
 
     Raises `runner.runs.journal.NoRun` where there is no such run, JournalError where its record is damaged.
@@ -180,7 +233,7 @@ def plot(run: Trace | str | Path, *names: str) -> "Pictures":
     """
     from runner import plots
 
-    run = run if isinstance(run, Trace) else load(run)
+    run = run if isinstance(run, Trace) else recorded_run(run)
     unknown = [name for name in names if name not in plots.NAMES]
     if unknown:
         there = ", ".join(plots.NAMES)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from runner.command.python import load
+from runner.command.python import recorded_run
 from runner.experiment.build import build_plain
 from runner.experiment.identity import code_digest
 from runner.runs import journal, trace
@@ -68,7 +68,7 @@ def main() -> int:
     """Exit codes: 0 bit-identical, 1 not, 2 there is no such run."""
     parser = argparse.ArgumentParser(prog="python -m runner.replay", description=str(__doc__).split("\n")[0])
     parser.add_argument("run", help="a run's directory, or the id of its run in MLflow")
-    recorded = load(parser.parse_args().run)
+    recorded = recorded_run(parser.parse_args().run)
     directory = recorded.directory
     assert directory is not None
     experiment = build_plain(stored_config(directory))

@@ -145,6 +145,10 @@ class Composer:
             message = f"{override}: an override is KEY=VALUE or KEY=VALUE,VALUE. {one_line(error)}"
             raise ConfigError([message]) from error
 
+    def whole(self, overrides: Sequence[str]) -> DictConfig:
+        """What Hydra's own main would compose for a sweep as a whole, Hydra's own node in it."""
+        return self._compose([text for text in self.for_hydra(overrides) if not self.parsed(text).is_sweep_override()])
+
     def for_hydra(self, overrides: Sequence[str]) -> list[str]:
         """The overrides of a sweep that Hydra's own main must see: its own, and the choices of groups.
 

@@ -5,6 +5,7 @@
 
 import html as escaping
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,13 @@ def curve(run: Any) -> str:
         f"<svg width='{WIDTH}' height='{HEIGHT}' role='img' aria-label='{scale}'><title>{scale}</title>"
         f"<polyline points='{points}' fill='none' stroke='currentColor' stroke-width='1.5'/></svg>"
     )
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """Rows of values under their titles, for a notebook."""
+    head = "".join(f"<th>{escaping.escape(title)}</th>" for title in titles)
+    body = "".join(f"<tr>{''.join(f'<td>{escaping.escape(number(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
 
 
 def name(run: Any) -> str:
