@@ -46,7 +46,7 @@ def given(sha256: str, target: str | None = None, task: Task = "auto") -> Datase
     if sha256 not in _handed:
         raise DataError(
             f"this data was handed over in Python, and is in no file: its digest is {sha256[:16]}. "
-            f"Hand it over again, runner.run(..., data=...), or keep it in a file of its own (dataset=npz, dataset=csv)."
+            f"Hand it over again by runner.run(..., data=...), or keep it in a file (dataset=npz, dataset=csv)."
         )
     X, labels, inputs, image_shape = _handed[sha256]
     y, classes = encode(labels, task, "y" if target is None else f"column '{target}' of the data")

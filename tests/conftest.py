@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from datasets.given import hand_over
+
 # How long an example takes says nothing about whether it is right, and a busy machine would make it fail.
 settings.register_profile("runner", deadline=None)
 settings.load_profile("runner")
@@ -57,6 +59,7 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]
         "cats": [f"dataset.dir={folder}"],
         "h5": [f"dataset.path={folder / 'own.h5'}"],
         "npz": [f"dataset.path={folder / 'own.npz'}"],
+        "given": [f"dataset.sha256={hand_over((X, y))}"],
         "csv": [f"dataset.path={folder / 'own.csv'}", "dataset.target=label"],
     }
 

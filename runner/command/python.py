@@ -5,8 +5,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from datasets import DataError
+from datasets.given import hand_over
 from runner import Refusal
 from runner.command import multirun, search, session
 from runner.command.checked import Single, check_directory, ordered
@@ -51,13 +53,21 @@ def in_words(function: Callable[P, R]) -> Callable[P, R]:
 
 @in_words
 def run(
-    overrides: str | Sequence[str] = (), directory: str | Path | None = None, *, tracking: bool | None = None
+    overrides: str | Sequence[str] = (),
+    directory: str | Path | None = None,
+    *,
+    data: Any = None,
+    target: str | None = None,
+    tracking: bool | None = None,
 ) -> Trace:
     """Train what `python -m runner OVERRIDES` would, and give its rows and weights as arrays.
 
     Arguments:
         overrides: a list of words, or a text that is parted as a shell would; names need no second pair of quotes.
         directory: where to record the run; None writes nothing, unless it is tracked.
+        data: what to learn from instead of a `dataset`: (X, y), arrays or lists, or a table with named columns (pandas,
+            Polars) of which `target` is the one to learn. `dataset.scaling` and the like go with it. The record has
+            its digest, not the data: a replay elsewhere says what it would need.
         tracking: True does all that the command does: the run is recorded, in the `outputs` folder where no
             `directory` is given, brought into MLflow, diagnosed and drawn. None does so where the overrides speak of
             tracking (`tracking=mlflow`, `tracking.experiment=...`).
@@ -72,7 +82,7 @@ def run(
     >>> trace.status, trace.steps[-1], trace.weights[0][0].shape
     ('finished', 100, (2, 8))
     """
-    asked = words(overrides)
+    asked = _with_data(words(overrides), data, target)
     here = Session(asked.config_dir, asked.overrides)
     _refuse_sweeps(here, asked)
     where, rest = _placed(asked.overrides, "hydra.run.dir", directory)
@@ -88,7 +98,14 @@ def run(
 
 
 @in_words
-def sweep(overrides: str | Sequence[str], directory: str | Path | None = None, *, tracking: bool | None = None) -> Runs:
+def sweep(
+    overrides: str | Sequence[str],
+    directory: str | Path | None = None,
+    *,
+    data: Any = None,
+    target: str | None = None,
+    tracking: bool | None = None,
+) -> Runs:
     """Train what `python -m runner -m OVERRIDES` would, as stacks, and give the runs as a table.
 
     Jobs that were done before are not done again and stand in the table too. An interrupt ends all jobs; the rows until
@@ -97,11 +114,12 @@ def sweep(overrides: str | Sequence[str], directory: str | Path | None = None, *
     Arguments:
         overrides: as of `run`; several values of a key, `range(5)` or `search=tpe` make several runs.
         directory: where the runs are recorded; by default in the `multirun` folder.
+        data, target: as of `run`, the same for all jobs.
         tracking: as of `run`. Where it is not tracked, `python -m runner.sync DIRECTORY` brings it into MLflow later.
 
     Raises ConfigError with the mistakes of all jobs, before the first is begun.
     """
-    asked = words(overrides)
+    asked = _with_data(words(overrides), data, target)
     where, rest = _placed(asked.overrides, "hydra.sweep.dir", directory)
     here = session.begin(asked.config_dir, ["-m", *asked.overrides])
     if not _tracked(rest, tracking):
@@ -120,6 +138,22 @@ def sweep(overrides: str | Sequence[str], directory: str | Path | None = None, *
         multirun.launch(master, here.order.jobs, 0)
     here.finish()
     return Runs.read(dict.fromkeys(result.directory for result in here.results))
+
+
+def _with_data(asked: Words, data: Any, target: str | None) -> Words:
+    """The words with the data in them that was handed over, by its digest."""
+    if data is None and target is not None:
+        raise ConfigError([f"target={target!r} names a column of data=, and there is no data."])
+    if data is None:
+        return asked
+    if others := [text for text in asked.overrides if text.startswith("dataset=")]:
+        raise ConfigError(f"{text} and data= are two data sets. Leave one of them out." for text in others)
+    try:
+        digest = hand_over(data, target)
+    except DataError as error:
+        raise ConfigError([f"data: {error}"]) from error
+    named = [] if target is None else [f"dataset.target={as_override(target)}"]
+    return asked._replace(overrides=["dataset=given", f"dataset.sha256={digest}", *named, *asked.overrides])
 
 
 def _as_the_command(here: Session, experiment: Experiment, directory: Path | None) -> Trace:

@@ -32,7 +32,7 @@ def short_name(overrides: Any) -> str:
     words = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        if key.startswith(("hydra", "tracking", "plots", "progress", "~")):
+        if key.startswith(("hydra", "tracking", "plots", "progress", "dataset.sha256", "~")):
             continue
         words.append(value if key == "experiment" else f"{key.split('.')[-1]}={_brief(value)}")
     return " ".join(words)[:250]
