@@ -40,6 +40,17 @@ def cats_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The posts and cases. CI must have them; elsewhere their tests say why they do not run."""
+    found = os.environ.get("SHARED_DIR", "")
+    if not found:
+        if os.environ.get("CI"):
+            pytest.fail("SHARED_DIR must name the folder of posts/ and cases/ in CI")
+        pytest.skip("SHARED_DIR does not name the folder of posts/ and cases/")
+    return Path(found)
+
+
+@pytest.fixture(scope="session")
 def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     """The overrides that give each dataset which reads files a small one made for it."""
     folder = tmp_path_factory.mktemp("data")

@@ -33,6 +33,7 @@ ELSEWHERE = {
 }
 # What the pages show to fail.
 CODES = {
+    "runner.explain my_script.py": 1,
     "optimizer=adan": 2,
     "fault=derivative_twice": 1,
     "check dataset=flower architecture=own": 1,

@@ -200,6 +200,8 @@ def _rate(first: dict[str, Any], seen: dict[str, Any], factor: float) -> bool:
     for name in first["0"]:
         u = np.array(first["1"][name][1]) - np.array(first["0"][name][1])
         v = np.array(seen["1"][name][1]) - np.array(seen["0"][name][1])
+        if not (np.isfinite(u).all() and np.isfinite(v).all()):
+            return False
         if np.allclose(u, v, rtol=1e-6, atol=1e-300):
             continue
         if not np.allclose(v, factor * u, rtol=1e-4, atol=1e-9 * float(np.abs(v).max(initial=0))):

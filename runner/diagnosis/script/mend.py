@@ -60,16 +60,22 @@ def _lines(understood: Understood, checked: Checked) -> list[int]:
 def _candidates(source: Source, lines: list[int]) -> Iterator[Mended]:
     statements = {line: found for line in lines if (found := _statement(source.tree, line)) is not None}
     names = _names(source.tree)
-    for level in (1, 2, 3):
-        for line in lines:
-            if line in statements:
+    first, rest = lines[:1], lines[1:]
+    for levels, places in (((1, 2), first), ((1, 2), rest[:2]), ((3,), first), ((1, 2), rest[2:]), ((3,), rest)):
+        for line in places:
+            for level in levels if line in statements else ():
                 for kind, node, new in rewrites(statements[line], names, level):
                     edit = Edit.of(node, new)
-                    try:
-                        source.edited([edit]).tree  # noqa: B018
-                    except SyntaxError:
-                        continue
-                    yield Mended(node.lineno, kind, ast.unparse(node), new, [edit])
+                    if _is_python(source, edit):
+                        yield Mended(node.lineno, kind, ast.unparse(node), new, [edit])
+
+
+def _is_python(source: Source, edit: Edit) -> bool:
+    try:
+        source.edited([edit]).tree  # noqa: B018
+    except SyntaxError:
+        return False
+    return True
 
 
 def _statement(tree: ast.Module, line: int) -> ast.stmt | None:
