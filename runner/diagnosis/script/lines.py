@@ -76,9 +76,14 @@ def _ways(understood: Understood) -> list[tuple[float, bool, bool]]:
 
 
 def watching(
-    source: Source, understood: Understood, argv: tuple[str, ...], way: tuple[float, bool, bool], seconds: float
+    source: Source,
+    understood: Understood,
+    argv: tuple[str, ...],
+    way: tuple[float, bool, bool],
+    seconds: float,
+    quick: bool = False,
 ) -> Run:
-    """The run that traces an iteration."""
+    """The run that traces an iteration; `quick`: only whether it is right."""
     spread, whole, fewer = way
     rows = max(understood.labels.shape, default=0) if understood.labels is not None and fewer else 0
     inner = understood.step.key != understood.loop.key
@@ -93,6 +98,7 @@ def watching(
         spread,
         whole,
         (rows, max(1, rows // ROWS)),
+        quick,
     )
     wanted = Wanted(loops=frozenset([understood.step.key]), statements=False)
     return Run(source, lambda place: LineWatch(where), wanted, argv, limits=Limits(seconds=seconds))

@@ -41,7 +41,10 @@ def mend(
         batch = list(islice(candidates, BATCH))
         if not batch:
             return None
-        runs = [watching(source.edited(each.edits), understood, argv, (1.0, True, False), 20.0) for each in batch]
+        runs = [
+            watching(source.edited(each.edits), understood, argv, (1.0, True, False), 20.0, quick=True)
+            for each in batch
+        ]
         for each, outcome in zip(batch, run_scripts(runs, scratch, at_once), strict=True):
             if outcome.seen.get("ok") and outcome.seen.get("cost") in ("own", "another"):
                 return each

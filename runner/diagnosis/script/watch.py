@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from runner.diagnosis.line.adjoints import ancestors
-from runner.diagnosis.line.locate import Located, locate
+from runner.diagnosis.line.adjoints import adjoints, ancestors
+from runner.diagnosis.line.locate import Located, locate, verdict
 from runner.diagnosis.line.tape import Node, Tape
 from runner.diagnosis.line.trace import Traced, TracedMatrix, recording
 from runner.diagnosis.script.losses import COSTS
@@ -30,6 +30,7 @@ class Where(NamedTuple):
         spread: how far the parameters are moved before, as a share of a usual initial scale.
         whole: arrays of whole numbers are followed, too.
         rows: (n, every): of arrays of n rows, every so-manieth only, where a step goes through them one by one.
+        quick: whether it is right is enough.
     """
 
     step: str
@@ -42,6 +43,7 @@ class Where(NamedTuple):
     spread: float
     whole: bool = True
     rows: tuple[int, int] = (0, 0)
+    quick: bool = False
 
 
 class LineWatch:
@@ -247,8 +249,7 @@ class Verdicts:
 
     def located(self, cost: Node) -> "Found":
         """Against this cost, up to a factor that all gradients share: a mean or a sum, a half, the step's sign."""
-        parameters = {name: self.watch.leaves[name] for name in self.gradients}
-        first = locate(self.tape, cost, parameters, self.gradients)
+        first = self._compared(cost, 1.0)
         true = {each.name: np.asarray(each.true, dtype=float) for each in first.arrays}
         turned = {name: -float(np.sign(self.steps[name].factor or -1.0)) for name in self.gradients}
         factors = {name: _ratio(self.gradients[name].value, true[name]) for name in true}
@@ -264,10 +265,22 @@ class Verdicts:
             ):
                 return Found(True, first, wanted or 1.0, known, [])
         if wanted not in (1.0, None):
-            first = locate(self.tape, cost, parameters, self.gradients, wanted)
+            first = self._compared(cost, wanted)
         right = {each.name for each in first.arrays if each.right}
         signs = [name for name in uphill if name in right]
         return Found(first.ok and not signs, first, wanted or 1.0, known, signs)
+
+    def _compared(self, cost: Node, factor: float | None) -> Located:
+        """Gradients against slopes; of a change that is tried only whether they are right, not where they go wrong."""
+        parameters = {name: self.watch.leaves[name] for name in self.gradients}
+        if not self.watch.where.quick:
+            return locate(self.tape, cost, parameters, self.gradients, factor or 1.0)
+        slopes = adjoints(cost)
+        arrays = []
+        for name, leaf in parameters.items():
+            true = slopes[leaf].total if leaf in slopes else np.zeros(np.shape(leaf.value))
+            arrays.append(verdict(name, self.gradients[name].value, (factor or 1.0) * np.asarray(true)))
+        return Located(all(each.right for each in arrays), tuple(arrays), (), None, {}, None)
 
     def _wanted(self, known: Mapping[str, float], turned: Mapping[str, float]) -> float | None:
         """The factor that most gradients have, where it is one that people mean, and their steps go down."""
