@@ -17,8 +17,8 @@ from runner.training.recipe import Recipe
 Engine = Literal["numpy", "compiled"]
 Asked = Literal["numpy", "compiled", "auto"]
 INSTALL = 'pip install "runner[compiled]"'
-# `auto`: the largest product of a step, in multiplications, up to which a kernel is ahead of BLAS (docs/engine.md).
-LARGEST = 3_000_000
+# `auto`: the largest product of a step, in multiplications, up to which a kernel was measured ahead (docs/engine.md).
+LARGEST = 32 * 256 * 256
 
 
 def installed() -> bool:
