@@ -56,20 +56,18 @@ class GridSweeper(Sweeper):
         with refusals():
             if search.searching():
                 return [search.search(self.config)]
-            returned = self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)
-            multirun.judge(returned)
-        return [returned]
+            return [self.launcher.launch(multirun.expand(arguments), initial_job_idx=0)]
 
 
 class StackedLauncher(Launcher):
     """Trains all jobs that it is given in this process, as stacks."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.config, self.task_function = config, task_function
+        self.config, self.task_function, self.callbacks = config, task_function, hydra_context.callbacks
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         from runner.command import multirun
         from runner.screen.door import refusals
 
         with refusals():
-            return multirun.launch(self.config, job_overrides, initial_job_idx)
+            return multirun.launch(self.config, job_overrides, initial_job_idx, self.callbacks, self.task_function)

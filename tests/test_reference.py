@@ -29,7 +29,7 @@ NUDGES = 12
 
 @cache
 def composer() -> Composer:
-    return Composer(None)
+    return Composer()
 
 
 def compose(overrides: Sequence[str]) -> Experiment:

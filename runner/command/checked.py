@@ -8,7 +8,9 @@ from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
+from runner.experiment.sources import BUILT_IN, Sources
 from runner.runs import journal
+from runner.runs.names import what_differs, with_fault
 from runner.sweeps.search.loop import Search
 from runner.sweeps.search.space import space_of
 
@@ -16,8 +18,8 @@ from runner.sweeps.search.space import space_of
 class Checked:
     """The experiments of a command, each composed and checked once."""
 
-    def __init__(self, config_dir: str | None = None):
-        self.composer = Composer(config_dir)
+    def __init__(self, sources: Sources = BUILT_IN):
+        self.composer = Composer(sources)
         self._known: dict[tuple[str, ...], Experiment] = {}
 
     def experiment(self, overrides: Sequence[str]) -> Experiment:
@@ -73,10 +75,12 @@ class Single:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The jobs of a sweep, as expanded and checked."""
+    """The jobs of a sweep, as expanded and checked. Jobs with the same key are the same, and run once."""
 
     jobs: Sequence[Sequence[str]]
     experiments: Sequence[Experiment]
+    keys: Sequence[str]
+    names: Sequence[str]
 
 
 Order = Single | Sweep | Search
@@ -95,16 +99,25 @@ def ordered(checked: Checked, overrides: Sequence[str], multirun: bool) -> Order
             raise ConfigError([f"{text}: a search trains its trials as stacks itself." for text in others])
         return checked.search(own)
     jobs = checked.composer.expand(own)
-    return Sweep(jobs, checked.experiments(jobs))
+    return sweep_of(jobs, checked.experiments(jobs))
+
+
+def sweep_of(jobs: Sequence[Sequence[str]], experiments: Sequence[Experiment]) -> Sweep:
+    """The jobs with their keys, and with names that say in what they differ."""
+    names = what_differs([experiment.overrides for experiment in experiments])
+    names = [with_fault(name, experiment) for name, experiment in zip(names, experiments, strict=True)]
+    return Sweep(jobs, experiments, [experiment.key() for experiment in experiments], names)
 
 
 def words_for_hydra(checked: Checked, order: Order, overrides: Sequence[str], multirun: bool) -> list[str]:
     """The words that Hydra's own main is to be called with."""
+    own = checked.composer.words()
     if isinstance(order, Single):
         assert order.experiment.composed is not None
-        return [*overrides, *order.experiment.composed.extra]
+        return [*overrides, *order.experiment.composed.extra, *own]
     theirs = isinstance(order, Sweep) and any(text.startswith("hydra/sweeper=") for text in overrides)
-    return [*([] if multirun else ["-m"]), *(overrides if theirs else checked.composer.for_hydra(overrides))]
+    words = overrides if theirs else checked.composer.for_hydra(overrides)
+    return [*([] if multirun else ["-m"]), *words, *own]
 
 
 def check_directory(overrides: Sequence[str], key: str) -> None:

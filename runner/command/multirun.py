@@ -1,22 +1,22 @@
 """Between Hydra's multirun and `runner.sweeps`: what its sweeper and launcher are given, and what they give back."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.callbacks import Callbacks
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
 from runner.command import session
-from runner.command.checked import Sweep
+from runner.command.checked import Sweep, sweep_of
 from runner.command.conclude import conclude_sweep
-from runner.command.hydra_files import prepare, save_master
+from runner.command.hydra_files import directories, job_config, prepare, save_master
 from runner.command.session import Session, Whole
-from runner.experiment.experiment import Experiment
-from runner.runs.names import what_differs, with_fault
-from runner.runs.record import SUMMARY, Result
+from runner.runs import journal
+from runner.runs.result import Result
 from runner.screen import sweep as screen
 from runner.screen import terminal
 from runner.sweeps import membership
@@ -33,94 +33,113 @@ def expand(arguments: Sequence[str]) -> Sequence[Sequence[str]]:
 
 @dataclass(frozen=True)
 class Planned:
-    """A sweep before it begins: `keys` says which jobs are the same, `done` where those done before lie, `todo` the
-    position of the first job with each key that is left.
+    """What a launcher is given, before it begins: the `jobs`, `done` where those done before lie, by key, and `todo`:
+    the position of the first job with each key that is left, and its directory.
     """
 
-    experiments: Sequence[Experiment]
-    names: Sequence[str]
-    keys: Sequence[str]
+    jobs: Sweep
     done: Mapping[str, Path]
-    todo: Mapping[str, int]
+    todo: Mapping[int, Path]
     how: Plan | None
-    whole: Whole
 
 
-def launch(master: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
-    """Plan the sweep, train what is not done, and conclude. Jobs that are the same are run once."""
+def launch(
+    master: DictConfig,
+    job_overrides: Sequence[Sequence[str]],
+    first: int,
+    callbacks: Callbacks,
+    task: TaskFunction,
+) -> list[JobReturn]:
+    """Train what is not done of these jobs: all of a sweep, or the next ones that a sweeper of Hydra's asks for.
+
+    The leaderboard and what follows come when all of them are over: `conclude`.
+    """
     here = session.current()
-    planned = _planned(here, job_overrides, Path(str(master.hydra.sweep.dir)).absolute())
-    for note in dict.fromkeys(note for experiment in planned.experiments for note in experiment.notes):
+    planned = _planned(here, master, job_overrides, first)
+    experiments, keys = planned.jobs.experiments, planned.jobs.keys
+    for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
         terminal.console().print(note, markup=False)
-    if planned.experiments[0].sweep.dry_run:
+    if experiments[0].sweep.dry_run:
         _rehearse(planned)
         return []
-    here.whole = planned.whole
-    screen.announce(
-        len(planned.keys), len(planned.todo), len(set(planned.keys) & set(planned.done)), planned.whole.directory
-    )
-    here.results = _trained(here, planned, master, first)
-    conclude_sweep(here, planned.whole, here.results)
-    return [job_return(result) for result in here.results]
+    whole = here.whole
+    assert whole is not None
+    screen.announce(len(keys), len(planned.todo), len(set(keys) & set(planned.done)), whole.directory)
+    if planned.how:
+        terminal.console().print(str(planned.how), highlight=False)
+    save_master(master, whole.directory)
+    configs = {}
+    if callbacks.callbacks:  # each wants the configuration of its job, Hydra's node and all
+        configs = {number: job_config(experiments[number], master, first + number) for number in planned.todo}
+    for config in configs.values():
+        callbacks.on_job_start(config=config, task_function=task)
+    returned = [job_return(result) for result in _trained(here, planned, whole, master, first)]
+    for number, config in configs.items():
+        if number < len(returned):  # an interrupt leaves jobs that were not begun
+            callbacks.on_job_end(config=config, job_return=returned[number])
+    return returned
 
 
-def _planned(here: Session, job_overrides: Sequence[Sequence[str]], sweep_dir: Path) -> Planned:
-    experiments = here.checked.experiments(job_overrides)
-    keys = [experiment.key() for experiment in experiments]
-    names = what_differs([experiment.overrides for experiment in experiments])
-    names = [with_fault(name, experiment) for name, experiment in zip(names, experiments, strict=True)]
-    done = here.index.ended(set(keys)) if experiments[0].sweep.skip_done else {}
-    todo = {key: number for number, key in reversed(list(enumerate(keys))) if key not in done}
-    todo = dict(sorted(todo.items(), key=lambda item: item[1]))
-    how = here.plan([experiments[number] for number in todo.values()]) if todo else None
-    return Planned(experiments, names, keys, done, todo, how, Whole(sweep_id(keys), sweep_dir))
+def _planned(here: Session, master: DictConfig, job_overrides: Sequence[Sequence[str]], first: int) -> Planned:
+    jobs = sweep_of(job_overrides, here.checked.experiments(job_overrides))
+    whole = here.order if isinstance(here.order, Sweep) else jobs
+    sweep_dir = Path(str(master.hydra.sweep.dir)).absolute()
+    here.whole = Whole(sweep_id(whole.keys), sweep_dir)
+    done = here.index.ended(set(jobs.keys)) if jobs.experiments[0].sweep.skip_done else {}
+    numbers = sorted({key: n for n, key in reversed(list(enumerate(jobs.keys))) if key not in done}.values())
+    left = [jobs.experiments[number] for number in numbers]
+    places = directories(left, master, sweep_dir, [first + number for number in numbers])
+    return Planned(jobs, done, dict(zip(numbers, places, strict=True)), here.plan(left) if left else None)
 
 
 def _rehearse(planned: Planned) -> None:
-    numbers = planned.todo.values()
-    skipped = [planned.names[number] for number, key in enumerate(planned.keys) if key in planned.done]
-    names = [planned.names[number] for number in numbers]
-    screen.rehearse(planned.how, names, [planned.experiments[number] for number in numbers], skipped)
+    jobs = planned.jobs
+    skipped = [jobs.names[number] for number, key in enumerate(jobs.keys) if key in planned.done]
+    names = [jobs.names[number] for number in planned.todo]
+    screen.rehearse(planned.how, names, [jobs.experiments[number] for number in planned.todo], skipped)
 
 
-def _trained(here: Session, planned: Planned, master: DictConfig, first: int) -> list[Result]:
+def _trained(here: Session, planned: Planned, whole: Whole, master: DictConfig, first: int) -> list[Result]:
     """A result for each job asked for that has one, in their order."""
-    if planned.how:
-        terminal.console().print(str(planned.how), highlight=False)
-    save_master(master, planned.whole.directory)
+    every = here.order if isinstance(here.order, Sweep) else planned.jobs
+    names = dict(zip(every.keys, every.names, strict=True))
+    experiments, keys, tags = planned.jobs.experiments, planned.jobs.keys, membership.tags(whole.id)
     jobs = {
-        key: Job(
-            planned.experiments[number],
-            prepare(planned.experiments[number], master, planned.whole.directory, first + number),
-            planned.names[number],
-            membership.tags(planned.whole.id),
+        keys[number]: Job(
+            experiments[number],
+            prepare(experiments[number], master, directory, first + number),
+            names.get(keys[number], planned.jobs.names[number]),
+            tags,
         )
-        for key, number in planned.todo.items()
+        for number, directory in planned.todo.items()
     }
-    here.start_tracking(planned.experiments[0])
+    here.start_tracking(experiments[0])
     for directory in planned.done.values():
-        membership.join(directory, planned.whole.id)
+        membership.join(directory, whole.id)
         here.follow(directory)  # if it has not reached this store yet, it does now
     made = dict(zip(jobs, here.run(list(jobs.values()), planned.how), strict=False)) if jobs else {}
-    results = []
-    for experiment, key, name in zip(planned.experiments, planned.keys, planned.names, strict=True):
-        if key in made:
-            results.append(made[key])
-        elif key in planned.done:
-            results.append(Result.read(experiment, planned.done[key], name))
-    return results
+    here.made.update(made)
+    here.done.update(planned.done)
+    return [found for key, experiment in zip(keys, experiments, strict=True) if (found := here.found(key, experiment))]
 
 
-def judge(returned: Sequence[JobReturn]) -> None:
-    """Note which jobs failed, where another launcher than ours has run them (in processes of its own)."""
-    here = session.current()
-    if here.results:
-        return
-    for job in returned:
-        hydra_cfg: Any = job.hydra_cfg
-        summary = Path(hydra_cfg.hydra.runtime.output_dir) / SUMMARY if hydra_cfg else Path()
-        ended = json.loads(summary.read_text())["status"] if summary.is_file() else "error"
-        here.failed_elsewhere += ended in ("diverged", "error")
+def conclude(here: Session, order: Sweep) -> None:
+    """The end of a sweep, whoever trained it: also where Hydra's own launchers ran its jobs in other processes."""
+    elsewhere = {} if here.made or here.done else here.index.ended(set(order.keys), journal.STATUSES)
+    if elsewhere:
+        directory = next(iter(elsewhere.values())).parent
+        here.whole = here.whole or Whole(sweep_id(order.keys), directory)
+        here.start_tracking(order.experiments[0])
+        for found in elsewhere.values():
+            membership.join(found, here.whole.id)
+            here.follow(found)
+        here.done.update(elsewhere)
+    jobs = zip(order.keys, order.experiments, order.names, strict=True)
+    here.results = [result for key, experiment, name in jobs if (result := here.found(key, experiment, name))]
+    for result in here.results if elsewhere else ():
+        result.skipped = False  # it was made by this command, only not in this process
+    if here.whole:
+        conclude_sweep(here, here.whole, here.results)
 
 
 def job_return(result: Result) -> JobReturn:

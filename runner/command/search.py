@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from runner.command import session
 from runner.command.conclude import conclude_sweep
-from runner.command.hydra_files import prepare, save_master
+from runner.command.hydra_files import directories, prepare, save_master
 from runner.command.multirun import job_return
 from runner.command.session import Session, Whole
 from runner.experiment.experiment import Experiment
@@ -92,7 +92,8 @@ def _train_trials(
     jobs: dict[str, Job] = {}
     for trial, experiment, key in zip(trials, experiments, keys, strict=True):
         if key not in done and key not in jobs:
-            directory = prepare(experiment, master, sweep_dir, trial.number)
+            (place,) = directories([experiment], master, sweep_dir, [trial.number])
+            directory = prepare(experiment, master, place, trial.number)
             tags = {**membership.tags(hunt.id), "search": hunt.options.name, "trial": str(trial.number)}
             jobs[key] = Job(experiment, directory, hunt.name(trial), tags)
     made = {result.directory: result for result in _run(here, jobs, prune)} if jobs else {}

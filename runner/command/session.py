@@ -6,13 +6,14 @@ run.
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
 from runner.command.checked import Checked, Order
 from runner.experiment.experiment import Experiment
+from runner.experiment.sources import BUILT_IN, Sources
 from runner.runs.files import relative
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
@@ -47,15 +48,16 @@ class Session:
     with the first of them that is to be in MLflow.
     """
 
-    def __init__(self, config_dir: str | None = None, words: Sequence[str] = ()):
-        self.checked, self.words = Checked(config_dir), list(words)
+    def __init__(self, sources: Sources = BUILT_IN, words: Sequence[str] = ()):
+        self.checked, self.words, self.home = Checked(sources), list(words), Path.cwd()
         self.order: Order | None = None
         self.whole: Whole | None = None
         self.results: list[Result] = []
         self.tracker: Tracker | None = None
         self.crew: Crew | None = None  # workers of a cluster, where one was found
         self.stop, self.index = Stop(), Index()
-        self.failed_elsewhere = 0  # jobs that another Hydra launcher ran, in processes of its own
+        self.made: dict[str, Result] = {}  # the jobs of a sweep that were trained, by key
+        self.done: dict[str, Path] = {}  # where the others lie, made before or by another launcher
         self.wrong_gradients = 0  # of those that diagnosis.check_gradients asks for
 
     def run(
@@ -96,6 +98,12 @@ class Session:
             sweep.resume(record, checkpoint, progress, self.stop)
         return record.result
 
+    def found(self, key: str, experiment: Experiment, name: str = "") -> Result | None:
+        """The result of the job of a sweep with this key, where it has one."""
+        if key in self.made or key not in self.done:
+            return self.made.get(key)
+        return Result.read(experiment, self.done[key], name)
+
     def plan(self, experiments: Sequence[Experiment]) -> Plan:
         """How the sweep will be run."""
         return planning.plan(experiments, planning.cores(), self.crew)
@@ -112,7 +120,8 @@ class Session:
         """Start the tracking process, once a session, where the configuration wants one."""
         tracking = experiment.tracking
         if tracking.name == "mlflow" and self.tracker is None:
-            self.tracker = Tracker.start(tracking.uri, tracking.experiment)
+            with chdir(self.home):  # hydra.job.chdir=true: the store stays where the command was typed
+                self.tracker = Tracker.start(tracking.uri, tracking.experiment)
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""
@@ -130,7 +139,7 @@ class Session:
                 terminal.console().print("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
-        return int(self.failed_elsewhere + self.wrong_gradients > 0 or any(result.failed for result in self.results))
+        return int(self.wrong_gradients > 0 or any(result.failed for result in self.results))
 
     def _wait(self, tracker: Tracker, uri: str) -> None:
         with live.waiting() as progress:
@@ -165,9 +174,9 @@ class Session:
 _session: ContextVar[Session] = ContextVar("session")
 
 
-def begin(config_dir: str | None, words: Sequence[str]) -> Session:
+def begin(sources: Sources, words: Sequence[str]) -> Session:
     """The session of this command; Hydra's callbacks find it by `current`."""
-    _session.set(Session(config_dir, words))
+    _session.set(Session(sources, words))
     return _session.get()
 
 

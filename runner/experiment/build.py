@@ -30,6 +30,7 @@ from runner.experiment.groups import call, function, problems_of
 from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
 from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
+from runner.experiment.sources import Sources
 from runner.nn import activations, faults, losses
 from runner.nn.architectures import Architecture
 from runner.training.compiled import engine
@@ -50,7 +51,7 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Exp
     >>> compose(["dataset=xor", "architecture.hidden=[3]"]).recipe.widths
     (2, 3, 1)
     """
-    return compose_with(Composer(config_dir), overrides)
+    return compose_with(Composer(Sources(config_dir)), overrides)
 
 
 def compose_with(composer: Composer, overrides: Sequence[str]) -> Experiment:

@@ -8,11 +8,10 @@ groups once and sets the values on copies, by Hydra's own function: the same con
 import copy
 import pickle
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
-from hydra import compose, initialize_config_module
+from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -21,19 +20,15 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
 from runner.experiment.schema import ConfigError, show, suggest
+from runner.experiment.sources import BUILT_IN, COMPOSITION_ERRORS, PRIMARY, Sources, refuse_foreign
 
 OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
 
 # Keys of a preset that only make sense with the data that it was made for.
 TIED_TO_DATA = ("training.target", "architecture.output", "allow_unreachable_labels")
-
-
-# Hydra says some mistakes (optimizer=null) by a plain ValueError.
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 class Composed(NamedTuple):
@@ -51,22 +46,27 @@ class Composed(NamedTuple):
 
 
 class Composer:
-    """Hydra's composition over conf/, with the user's own `config_dir` beside it. Every yaml is read once."""
+    """Hydra's composition over conf/, and over what the command line adds to it. Every yaml is read once.
 
-    def __init__(self, config_dir: str | None = None):
-        self.search = [f"hydra.searchpath=[file://{Path(config_dir).resolve()}]"] if config_dir else []
-        if config_dir and not Path(config_dir).is_dir():
-            raise ConfigError([f"--config-dir {config_dir}: there is no such directory."])
+    Raises ConfigError where the sources are not there, or hold no configuration of a runner.
+    """
+
+    def __init__(self, sources: Sources = BUILT_IN):
+        self.sources = sources
         GlobalHydra.instance().clear()
-        with initialize_config_module("conf", version_base="1.3"):
-            self._global: Any = copy.copy(GlobalHydra.instance().hydra)
-            self.loader = cast(ConfigLoaderImpl, GlobalHydra.instance().config_loader())
-            self._compose([])  # makes the loader read its sources, and the user's with them
-        # Where a yaml is looked up: the loader's own repository does not know the user's folder.
-        self.repository: Any = self.loader._parse_overrides_and_create_caching_repo("config", self.search)[1]
+        self._global: Any = copy.copy(sources.opened())
+        self.loader = cast(ConfigLoaderImpl, self._global.config_loader)
+        refuse_foreign(sources, self.loader, lambda: self._compose([]))
+        # Where a yaml is looked up: the loader's own repository does not know what hydra.searchpath adds.
+        parse = self.loader._parse_overrides_and_create_caching_repo
+        self.repository: Any = parse(sources.name, list(sources.searched))[1]
         self.groups = [str(group) for group in self.loader.list_groups("") if group != "hydra"]
         self._chosen: dict[tuple[str, str], Any] = {}
         self._bases: dict[tuple[str, ...], tuple[bytes, DictConfig]] = {}
+
+    def words(self) -> list[str]:
+        """What Hydra's own main must be told besides, so that it composes over the same files."""
+        return self.sources.words(self.repository)
 
     def compose(self, overrides: Sequence[str]) -> Composed:
         """Compose, and mend what a preset leaves behind where another option stands in for its own.
@@ -214,7 +214,7 @@ class Composer:
         GlobalHydra.instance().clear()
         GlobalHydra.instance().initialize(self._global)
         try:
-            return compose("config", overrides=[*self.search, *overrides], return_hydra_config=True)
+            return compose(self.sources.name, overrides=[*self.sources.searched, *overrides], return_hydra_config=True)
         finally:
             GlobalHydra.instance().clear()
 
@@ -262,6 +262,15 @@ class Composer:
         listing = f" There are: {', '.join(siblings)}." if siblings and not near else ""
         return f"{key}: there is no such key.{near}{listing}"
 
+    @property
+    def chosen(self) -> list[str]:
+        """The groups that have an option chosen for them, or null, where the command line chooses none."""
+        return [str(group) for group in self._fast([])[1].runtime.choices]
+
+    def keys(self, ending: str) -> list[str]:
+        """Every dotted key; with `ending`, those whose last part it is, or that are it."""
+        return [key for key in keys_of(self._fast([])[0]) if not ending or f".{key}".endswith(f".{ending}")]
+
     def options(self, group: str) -> list[str]:
         """Every option of a group, those in folders (experiment=posts/xor) too."""
         found = [str(option) for option in self.repository.get_group_options(group)]
@@ -297,6 +306,6 @@ class Composer:
     def _undo(self, key: str, choices: Any) -> str:
         """The override that gives `key` the value it would have had without the preset."""
         group, _, name = key.partition(".")
-        path, name = (f"{group}/{choices[group]}", name) if group in choices else ("config", key)
+        path, name = (f"{group}/{choices[group]}", name) if group in choices else (PRIMARY, key)
         source = self.repository.load_config(path).config
         return f"{key}={as_override(as_written(source, name))}" if name in keys_of(source) else f"~{key}"

@@ -30,12 +30,12 @@ class Index:
         finally:
             os.close(file)
 
-    def ended(self, keys: Collection[str]) -> dict[str, Path]:
-        """Of each of `keys`, the directory of its last run that came to a deterministic end and is still there."""
+    def ended(self, keys: Collection[str], statuses: Collection[str] = DETERMINISTIC) -> dict[str, Path]:
+        """Of each of `keys`, the directory of its last run that ended with one of `statuses` and is still there."""
         found: dict[str, Path] = {}
         for key, directory in reversed(self._lines()):
             wanted = key in keys and key not in found
-            if wanted and (directory / "summary.json").exists() and journal.status(directory) in DETERMINISTIC:
+            if wanted and (directory / "summary.json").exists() and journal.status(directory) in statuses:
                 found[key] = directory
         return found
 

@@ -19,6 +19,7 @@ from runner.experiment.compose import Composer
 from runner.experiment.data import dataset_function
 from runner.experiment.groups import MODULES
 from runner.experiment.schema import options
+from runner.experiment.sources import BUILT_IN, Sources
 
 TITLES = {
     "dataset": "what is learnt from",
@@ -56,13 +57,13 @@ Beside it: python -m runner.check, .replay, .sync, .plots, .report, .predict, ea
 Exit codes: 0 done, 1 a run diverged or failed, 2 the configuration or the data is wrong, 130 Ctrl-C."""
 
 
-def text(config_dir: str | None = None) -> str:
-    """All of it; `config_dir` is the user's own folder of yaml files.
+def text(sources: Sources = BUILT_IN) -> str:
+    """All of it; `sources` are where the user's own yaml files are.
 
     >>> "he_normal" in text()
     True
     """
-    composer = Composer(config_dir)
+    composer = Composer(sources)
     groups = [group for group in TITLES if group in composer.groups]
     groups += [group for group in composer.groups if group not in (*groups, "experiment") and "/" not in group]
     parts = [HEAD]

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from runner.experiment.compose import Composer
 from runner.experiment.overrides import quoted
 from runner.experiment.schema import ConfigError
+from runner.experiment.sources import Sources
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -133,14 +134,14 @@ def test_the_overrides_that_undo_leftovers_give_the_same_configuration_in_hydra(
 def test_a_folder_of_the_users_own_options_stands_beside_ours(tmp_path: Path) -> None:
     (tmp_path / "optimizer").mkdir()
     (tmp_path / "optimizer" / "mine.yaml").write_text("name: gd\nlr: 0.7\nclip_norm: null\n")
-    assert Composer(str(tmp_path)).compose(["optimizer=mine"]).config.optimizer.lr == 0.7
+    assert Composer(Sources(str(tmp_path))).compose(["optimizer=mine"]).config.optimizer.lr == 0.7
 
 
 def test_a_preset_in_the_users_folder_has_its_leftovers_named_too(tmp_path: Path) -> None:
     (tmp_path / "experiment").mkdir()
     preset = "# @package _global_\ndefaults:\n  - override /optimizer: gd\noptimizer:\n  lr: 7.0\n"
     (tmp_path / "experiment" / "mine.yaml").write_text(preset)
-    composer = Composer(str(tmp_path))
+    composer = Composer(Sources(str(tmp_path)))
     assert composer.compose(["experiment=mine"]).config.optimizer.lr == 7
     found = composer.compose(["experiment=mine", "optimizer=momentum"])
     assert found.config.optimizer.lr == 0.1
@@ -151,7 +152,7 @@ def test_a_preset_in_the_users_folder_has_its_leftovers_named_too(tmp_path: Path
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no such directory"):
-        Composer(str(tmp_path / "nowhere"))
+        Composer(Sources(str(tmp_path / "nowhere")))
 
 
 def test_a_sweep_is_expanded_in_hydras_grammar_and_order(composer: Composer) -> None:
