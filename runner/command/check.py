@@ -14,13 +14,16 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 from runner.diagnosis.gradient.check import check_recipe
 from runner.diagnosis.gradient.measure import Check
 from runner.diagnosis.line.diagnose import SECONDS
-from runner.experiment.build import compose
+from runner.experiment.build import compose_with
+from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
 from runner.experiment.overrides import quoted
+from runner.experiment.sources import Sources
 from runner.screen.deadline import deadline
 from runner.screen.gradient import as_json, show
 
@@ -41,13 +44,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m runner.check", description=__doc__, formatter_class=usage)
     parser.add_argument("overrides", nargs="*", help="as of python -m runner: dataset=xor architecture.hidden=[4] ...")
     parser.add_argument("--config-dir", "-cd", help="a directory with yaml files of your own")
+    parser.add_argument("--config-path", "-cp", help="the directory of a primary configuration of your own")
+    parser.add_argument("--config-name", "-cn", help="a primary configuration of your own")
     parser.add_argument("--json", action="store_true", help="one object on standard output, for editors and graders")
     parser.add_argument("--seconds", type=float, default=60, help="your code must answer within (60)")
     arguments = parser.parse_intermixed_args()
     os.environ.setdefault("MPLBACKEND", "Agg")  # plots of theirs wait for nobody
     aside = contextlib.redirect_stdout(sys.stderr) if arguments.json else contextlib.nullcontext()
     with deadline(arguments.seconds), aside, _no_input():
-        experiment = compose([quoted(text) for text in arguments.overrides], arguments.config_dir)
+        composer = Composer(Sources(arguments.config_dir, arguments.config_path, arguments.config_name))
+        experiment = compose_with(composer, [quoted(text) for text in arguments.overrides])
         found = check_experiment(experiment, arguments.seconds / 2)
     if arguments.json:
         print(json.dumps(as_json(found)))
@@ -57,7 +63,7 @@ def main() -> int:
 
 
 @contextlib.contextmanager
-def _no_input():  # type: ignore[no-untyped-def]
+def _no_input() -> Iterator[None]:
     """Whoever asks for input gets none, and says so with a traceback of their own."""
     kept = sys.stdin
     with open(os.devnull) as nothing:

@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 from runner.command import multirun, session
 from runner.command.checked import Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
-from runner.command.session import Session
 from runner.command.flags import meant, parsed, sources
+from runner.command.session import Session
 from runner.runs.names import run_name
 from runner.screen import help
 from runner.screen import run as screen

@@ -7,17 +7,21 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from hydra._internal.callbacks import Callbacks
+
 from datasets import DataError
 from datasets.given import hand_over
 from runner import Refusal
 from runner.command import multirun, search, session
 from runner.command.checked import Single, check_directory, ordered
 from runner.command.conclude import conclude
+from runner.command.main import run_task
 from runner.command.session import Session
 from runner.command.words import Words, words
 from runner.experiment.experiment import Experiment
 from runner.experiment.overrides import as_override
 from runner.experiment.schema import ConfigError, suggest
+from runner.experiment.sources import Sources
 from runner.runs import journal, model, trace
 from runner.runs.names import run_name
 from runner.runs.trace import Trace
@@ -83,7 +87,7 @@ def run(
     ('finished', 100, (2, 8))
     """
     asked = _with_data(words(overrides), data, target)
-    here = Session(asked.config_dir, asked.overrides)
+    here = Session(Sources(asked.config_dir), asked.overrides)
     _refuse_sweeps(here, asked)
     where, rest = _placed(asked.overrides, "hydra.run.dir", directory)
     experiment = here.checked.experiment(rest)
@@ -121,7 +125,7 @@ def sweep(
     """
     asked = _with_data(words(overrides), data, target)
     where, rest = _placed(asked.overrides, "hydra.sweep.dir", directory)
-    here = session.begin(asked.config_dir, ["-m", *asked.overrides])
+    here = session.begin(Sources(asked.config_dir), ["-m", *asked.overrides])
     if not _tracked(rest, tracking):
         rest = [*(text for text in rest if not text.startswith("tracking=")), "tracking=offline"]
     if where is not None:
@@ -135,7 +139,9 @@ def sweep(
     else:
         assert not isinstance(here.order, Single)
         here.connect(here.order.experiments[0])
-        multirun.launch(master, here.order.jobs, 0)
+        multirun.launch(master, here.order.jobs, 0, Callbacks(master), run_task)
+        if not here.order.experiments[0].sweep.dry_run:
+            multirun.conclude(here, here.order)
     here.finish()
     return Runs.read(dict.fromkeys(result.directory for result in here.results))
 

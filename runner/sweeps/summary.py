@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.runs.journal import Journal
+from runner.runs.journal import FILE, Journal
 from runner.runs.provenance import command
 from runner.runs.record import Result
 from runner.sweeps import leaderboard
@@ -23,14 +23,22 @@ def record(
     """Record the sweep's own run; its directory. `words` are its command's, `params` what a search adds."""
     best, directory = leaderboard.ranked(results)[0], sweep_dir / leaderboard.SUMMARY_DIR
     files = leaderboard.write(results, sweep_dir)
-    with Journal.create(
-        directory,
-        name=f"sweep {sweep}",
-        experiment=best.experiment.tracking.experiment,
-        params={"runs": len(results), "best": best.name, **params},
-        tags={"sweep_summary": sweep, "best": best.name},
-        command=command(words),
-    ) as journal:
+    tags = {"sweep_summary": sweep, "best": best.name}
+    found = {"runs": len(results), "best": best.name, **params}
+    if (directory / FILE).exists():
+        # The same command again, or with more jobs, in a fixed directory: the same run, told anew. MLflow's parameters
+        # cannot change, its tags can.
+        opened = Journal.reopen(directory, tags | {key: str(value) for key, value in found.items()})
+    else:
+        opened = Journal.create(
+            directory,
+            name=f"sweep {sweep}",
+            experiment=best.experiment.tracking.experiment,
+            params=found,
+            tags=tags,
+            command=command(words),
+        )
+    with opened as journal:
         for file in files:
             file.replace(journal.directory / file.name)
             journal.artifact(file.name)
