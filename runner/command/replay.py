@@ -2,13 +2,14 @@
 
     bit-identical: 204 rows and the final weights
 
-Nothing is written. The configuration is the resolved one of the run; what looks like an interpolation in it is only
-text, and names in it are looked up in the runner's own modules and nowhere else.
+What is not as it was recorded is noted first: code, data, versions, the machine. Nothing is written. The configuration
+is the resolved one of the run; what looks like an interpolation in it is only text, and names in it are looked up in
+the runner's own modules and nowhere else.
 """
 
 import argparse
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,9 +17,10 @@ from runner.command.python import recorded_run
 from runner.experiment.build import build_plain
 from runner.experiment.identity import code_digest
 from runner.runs import journal, trace
-from runner.runs.provenance import versions
+from runner.runs.provenance import machines_of, versions
 from runner.runs.resume import stored_config
 from runner.training.kinds import kind_of
+from runner.training.machine import differing, machine, said
 from runner.training.trainable import Kind
 
 
@@ -64,6 +66,24 @@ def changes(tags: Mapping[str, str], data: str, kind: Kind | None = None) -> lis
     return found
 
 
+def reason(moved: Sequence[str], machines: int, repeats: bool) -> str:
+    """Why the numbers differ though code, data and versions are the recorded ones.
+
+    `moved` is what of the machine is not; `machines` made the run's rows; `repeats`: it gives the same numbers each
+    time here. By what is left, then: training is a function of all these and of nothing else.
+    """
+    if not repeats:
+        return "It gives other numbers each time it is run here, too: something in its code draws what no seed sets."
+    if moved:
+        why = "another one adds in another order and rounds elsewhere"
+        return f"The machine is why, for code, data and versions are the recorded ones: {why}."
+    if machines > 1:
+        return "It was made on more than one machine, and was replayed on one of them."
+    if not machines:
+        return "Code, data and versions are the recorded ones. On which machine it was made the record does not say."
+    return "Code, data, versions and machine are the recorded ones."
+
+
 def main() -> int:
     """Exit codes: 0 bit-identical, 1 not, 2 there is no such run."""
     parser = argparse.ArgumentParser(prog="python -m runner.replay", description=str(__doc__).split("\n")[0])
@@ -73,15 +93,23 @@ def main() -> int:
     assert directory is not None
     experiment = build_plain(stored_config(directory))
     start = journal.first(directory)
+    kind = kind_of(experiment.recipe)
+    changed = changes(start["tags"], experiment.data_digest, kind)
     engine, before = experiment.recipe.engine, start["tags"].get("engine", "numpy")
     if engine != before:
-        print(f"note: the engine is {engine}, it was {before}")
-    for change in changes(start["tags"], experiment.data_digest, kind_of(experiment.recipe)):
-        print(f"note: {change}")
+        changed.append(f"the engine is {engine}, it was {before}")
+    machines, here = machines_of(directory), said(experiment.recipe, machine())
+    moved = list(dict.fromkeys(word for there in machines for word in differing(there, here)))
+    for note in changed + moved:
+        print(f"note: {note}")
     resumed = any(record["kind"] == "resume" for record, _ in journal.read(directory))
-    difference = compare(recorded, trace.traced(experiment), resumed)
+    again = trace.traced(experiment)
+    difference = compare(recorded, again, resumed)
     if difference:
         print(f"different: {difference}")
+        if not changed:
+            repeats = kind.known or compare(again, trace.traced(experiment), resumed=False) is None
+            print(reason(moved, len(machines), repeats))
         return 1
     print(f"bit-identical: {len(recorded.steps)} rows and the final weights")
     return 0

@@ -14,6 +14,7 @@ from typing import Any
 from runner.experiment.experiment import Experiment
 from runner.experiment.identity import code_digest
 from runner.runs.files import hide
+from runner.runs.journal import read
 from runner.training.kinds import kind_of
 from runner.training.machine import Machine, said
 
@@ -74,6 +75,21 @@ def run_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
 def machine_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
     """The machine that trains, in a run's tags."""
     return {f"machine.{name}": str(word) for name, word in said(experiment.recipe, where).items()}
+
+
+def machines_of(directory: Path) -> list[dict[str, str]]:
+    """The machines that made a run's rows, one after the other, as `runner.training.machine.said` gives them, as text.
+
+    Empty where the run was recorded by a version that did not name them.
+    """
+    found: list[dict[str, str]] = []
+    now: dict[str, str] = {}
+    for record, _ in read(directory):
+        named = {key: word for key, word in (record.get("tags") or {}).items() if key.startswith("machine.")}
+        now |= {key.removeprefix("machine."): word for key, word in named.items()}
+        if record["kind"] == "row" and now and now not in found:
+            found.append(dict(now))
+    return found
 
 
 @lru_cache(maxsize=1)
