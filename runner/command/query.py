@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from runner import Refusal
-from runner.sweeps.table import LONG, Runs, directories
+from runner.sweeps.table import Runs, directories, long_schema
 
 ENDINGS = (".parquet", ".csv")
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise QueryError(f"--out must end in {' or '.join(ENDINGS)}. Got {str(given.out)!r}.")
     runs = Runs.read(dict.fromkeys(found.absolute() for place in given.dir for found in directories(place)))
     if given.curves:
-        schema, tables = LONG, runs.curves()
+        schema, tables = long_schema(), runs.curves()
     else:
         table = runs.to_arrow()
         schema, tables = table.schema, iter([table])

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-import pyarrow as pa
-
 from runner import Refusal
 from runner.experiment.identity import NOT_DECISIVE
 from runner.experiment.schema import suggest
@@ -25,9 +23,10 @@ from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR
 if TYPE_CHECKING:
     import pandas
     import polars
+    import pyarrow
 
 SHOWN = 20  # rows that a notebook shows
-LONG = pa.schema([("run", pa.string()), ("step", pa.int64()), ("metric", pa.string()), ("value", pa.float64())])
+LONG = {"run": "string", "step": "int64", "metric": "string", "value": "float64"}  # columns and Arrow's types
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -120,9 +119,11 @@ class Runs(Sequence[Row]):
         ordered = sorted(there, key=lambda row: row.columns[key], reverse=descending)
         return Runs([*ordered, *(row for row in self._rows if row not in there)])
 
-    def to_arrow(self) -> pa.Table:
+    def to_arrow(self) -> "pyarrow.Table":
         """The table as Arrow has it, each column of one type."""
-        return pa.table({key: _column(self[key]) for key in self.keys()})
+        import pyarrow  # late: replay and predict, whose module this is too, need none of it
+
+        return pyarrow.table({key: _column(self[key]) for key in self.keys()})
 
     def to_frame(self) -> "pandas.DataFrame":
         """The table as a pandas DataFrame."""
@@ -138,8 +139,11 @@ class Runs(Sequence[Row]):
             raise Refusal("Polars is not installed: pip install polars. to_frame() gives pandas.") from None
         return polars.DataFrame(polars.from_arrow(self.to_arrow()))
 
-    def curves(self) -> Iterator[pa.Table]:
+    def curves(self) -> Iterator["pyarrow.Table"]:
         """The rows of every run in long form, a table a run: run, step, metric, value."""
+        import pyarrow
+
+        schema = long_schema()
         for row in self._rows:
             run, step, metric, value = [], [], [], []
             for record, _ in journal.read(row.directory):
@@ -148,7 +152,7 @@ class Runs(Sequence[Row]):
                     step.append(record["step"])
                     metric.append(key)
                     value.append(number)
-            yield pa.table([run, step, metric, value], schema=LONG)
+            yield pyarrow.table([run, step, metric, value], schema=schema)
 
     def __repr__(self) -> str:
         ends = ", ".join(f"{number} {status}" for status, number in Counter(self["status"]).items()) if self else ""
@@ -165,6 +169,13 @@ class Runs(Sequence[Row]):
         for key in keys:
             if key not in there and self._rows:
                 raise KeyError(f"{key}: the runs have no such column.{suggest(key, there)}")
+
+
+def long_schema() -> "pyarrow.Schema":
+    """What `Runs.curves` gives, as Arrow has it."""
+    import pyarrow
+
+    return pyarrow.schema([(name, pyarrow.type_for_alias(kind)) for name, kind in LONG.items()])
 
 
 LOOSE = ("seed", "rng", "dtype", "experiment")  # hyper-parameters of no group
@@ -233,11 +244,13 @@ def _decisive(key: str) -> bool:
     return key.split(".")[0] not in NOT_DECISIVE
 
 
-def _column(values: Sequence[Any]) -> pa.Array:
+def _column(values: Sequence[Any]) -> "pyarrow.Array":
     """Values as a column of one type: numbers where all are, else text."""
+    import pyarrow
+
     kinds = {type(value) for value in values if value is not None}
     if kinds == {int, float}:
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
+        return pyarrow.array([None if value is None else float(value) for value in values], pyarrow.float64())
     if len(kinds) > 1:
-        return pa.array([None if value is None else str(value) for value in values], pa.string())
-    return pa.array(values, None if kinds else pa.string())
+        return pyarrow.array([None if value is None else str(value) for value in values], pyarrow.string())
+    return pyarrow.array(values, None if kinds else pyarrow.string())
