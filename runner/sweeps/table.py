@@ -90,9 +90,13 @@ class Runs(Sequence[Row]):
         return list(dict.fromkeys(key for row in self._rows for key in row.columns))
 
     def varied(self) -> list[str]:
-        """The hyper-parameters in which the runs differ."""
-        columns = {key: {str(value) for value in self[key]} for key in self.keys() if "." in key or key in LOOSE}
-        return [key for key, values in columns.items() if len(values) > 1 and "/" not in key]
+        """The hyper-parameters in which those of the runs differ that have them."""
+        found: dict[str, set[str]] = {}
+        for row in self._rows:
+            for key, value in row.columns.items():
+                if "/" not in key and ("." in key or key in LOOSE):
+                    found.setdefault(key, set()).add(str(value))
+        return [key for key, values in found.items() if len(values) > 1]
 
     def filter(self, condition: Callable[[Row], bool] | None = None, /, **values: Any) -> "Runs":
         """The runs for which the condition holds, and whose columns have these values.
