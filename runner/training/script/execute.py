@@ -163,64 +163,72 @@ class _Siblings(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(name, spec.origin, loader=Hooked(name, str(spec.origin)))
 
 
-def _execute(run: Run, place: Path) -> None:
-    """In the forked process: everything from the copy of the folder to the record of what was seen."""
-    original = run.source.path.resolve()
-    copy = copy_folder(original.parent, place / "copy")
-    script = copy / run.source.path.name
-    root = str(copy) + os.sep
-    sites: dict[str, Site] = {}
-    loops: dict[str, Loop] = {}
+class _Kept:
+    """What a run leaves: the record of what was seen, written whole or not at all, and the sites of its sources."""
 
-    def load(path: str, text: str) -> types.CodeType:
-        file = os.path.relpath(path, copy)
-        tree, more_sites, more_loops = instrument(text, file, run.wanted)
-        sites.update(more_sites)
-        loops.update(more_loops)
+    def __init__(self, run: Run, place: Path, copy: Path):
+        self.wanted, self.place, self.copy = run.wanted, place, copy
+        self.sites: dict[str, Site] = {}
+        self.loops: dict[str, Loop] = {}
+        self.told: dict[str, Any] = {"status": "finished"}
+        self.watcher = run.watcher(place)
+        self.watcher.root, self.watcher.stop = str(copy) + os.sep, self.stop
+
+    def load(self, path: str, text: str) -> types.CodeType:
+        """A source of theirs, instrumented."""
+        tree, sites, loops = instrument(text, os.path.relpath(path, self.copy), self.wanted)
+        self.sites.update(sites)
+        self.loops.update(loops)
         return compile(tree, path, "exec")
 
-    watcher = run.watcher(place)
-    watcher.root = root
-    kept: dict[str, Any] = {"status": "finished"}
+    def write(self, status: str = "") -> None:
+        self.told["status"] = status or self.told["status"]
+        self.told["seen"] = self.watcher.result()
+        self.told["sites"] = {key: vars(each) for key, each in self.sites.items()}
+        self.told["loops"] = {key: vars(each) for key, each in self.loops.items()}
+        (self.place / "result.part").write_text(json.dumps(self.told))
+        (self.place / "result.part").rename(self.place / "result.json")
 
-    def write(status: str = "") -> None:
-        kept["status"] = status or kept["status"]
-        kept["seen"] = watcher.result()
-        kept["sites"] = {key: vars(each) for key, each in sites.items()}
-        kept["loops"] = {key: vars(each) for key, each in loops.items()}
-        (place / "result.part").write_text(json.dumps(kept))
-        (place / "result.part").rename(place / "result.json")
-
-    def stop(status: str = "finished") -> None:
-        write(status)
+    def stop(self, status: str = "finished") -> None:
+        self.write(status)
         os._exit(0)
 
-    watcher.stop = stop
+    def raised(self, error: BaseException) -> None:
+        """Their own frames only."""
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [each for each in frames if each.filename.startswith(self.watcher.root)]
+        own = [(os.path.relpath(each.filename, self.copy), each.lineno, each.name) for each in lines]
+        self.told.update(status="raised", problem=f"{type(error).__name__}: {error}"[:2000], traceback=own)
+
+
+def _execute(run: Run, place: Path) -> None:
+    """In the forked process: everything from the copy of the folder to the record of what was seen."""
+    copy = copy_folder(run.source.path.resolve().parent, place / "copy")
+    script = copy / run.source.path.name
+    kept = _Kept(run, place, copy)
     _surroundings(run, copy, place)
-    signal.signal(signal.SIGALRM, lambda *_: stop("time"))
+    signal.signal(signal.SIGALRM, lambda *_: kept.stop("time"))
     signal.setitimer(signal.ITIMER_REAL, max(run.limits.seconds * 0.9, run.limits.seconds - 2))
+    watcher = kept.watcher
     vars(builtins).update(hooks(watcher.begin, watcher.leave, watcher.see, watcher.at))
-    sys.meta_path.insert(0, _Siblings(root, load))
+    sys.meta_path.insert(0, _Siblings(watcher.root, kept.load))
     main = types.ModuleType("__main__")
     vars(main).update(__file__=str(script), __builtins__=builtins)
     sys.modules["__main__"] = main
     guard([place])
     try:
-        code = load(str(script), run.source.text)
+        code = kept.load(str(script), run.source.text)
         np.random.seed(run.seed)
         random.seed(run.seed)
         exec(code, vars(main))
     except _Asked:
-        kept.update(status="input")
+        kept.told.update(status="input")
     except SystemExit:
         pass
     except BaseException as error:
-        lines = [each for each in traceback.extract_tb(error.__traceback__) if each.filename.startswith(root)]
-        own = [(os.path.relpath(each.filename, copy), each.lineno, each.name) for each in lines]
-        kept.update(status="raised", problem=f"{type(error).__name__}: {error}"[:2000], traceback=own)
+        kept.raised(error)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    write()
-    os._exit(0)
+    kept.stop("")
 
 
 def _surroundings(run: Run, copy: Path, place: Path) -> None:
