@@ -20,6 +20,8 @@ def encoded(dataset: Dataset) -> Dataset:
     if dataset.encoding is None:
         return dataset
     fitted, notes = fit(dataset.encoding, dataset.train.X, dataset.missing)
+    if not fitted.names:
+        raise DataError(f"{dataset.source}: no column has a value in the training rows; expected numbers.")
     parts: dict[str, Rows | None] = {}
     for part in ("train", "validation", "test"):
         rows = getattr(dataset, part)

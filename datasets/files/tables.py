@@ -30,7 +30,8 @@ def existing(path: str, option: str = "dataset.path") -> Path:
     """The file at `path`, which `option` named, or DataError saying where it was looked for."""
     file = Path(path).expanduser()
     if file.is_dir():
-        raise DataError(f"{option}={path} is a directory; expected a file.")
+        way = f" Of pictures, a folder for each class, dataset=images dataset.path={path} reads it."
+        raise DataError(f"{option}={path} is a directory; expected a file.{way if any(file.iterdir()) else ''}")
     if not file.is_file():
         siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise DataError(f"{option}={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}.")

@@ -242,12 +242,7 @@ def _recipe(
         sets=sets,
         widths=(data.ends[0], *hidden, data.ends[1]),
         activation=options(activations, "Activation")[architecture.activation](),
-        head=head_of(
-            options(losses, "Head")[data.loss](data.output, architecture.epsilon),
-            data.dataset,
-            data.output,
-            data.labels,
-        ),
+        head=head_of(head, data.dataset, data.output, data.labels),
         score=score_of(data.dataset, data.output, data.labels),
         optimizer=function("optimizer", plain["optimizer"]["name"]),
         schedule=call("schedule", plain["schedule"]),

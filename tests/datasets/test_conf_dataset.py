@@ -21,6 +21,8 @@ DELIBERATE = {
     "cats": {"scaling": "divide", "divisor": 255.0},
     "csv": {**LOOKED_AT, "delimiter": "auto", "header": "auto", "decimal": "auto", "encode": "auto"},
     "h5": LOOKED_AT,
+    "images": {"scaling": "auto", "target_scaling": "auto"},
+    "sklearn": {"scaling": "auto", "target_scaling": "auto"},
     "npz": LOOKED_AT,
 }
 
