@@ -59,35 +59,31 @@ def _text(path: Path, raw: bytes, asked: Format, text: Collection[str | int]) ->
 
 def _arrow(path: Path, kind: str, inside: bytes | None, text: Collection[str | int]) -> Sheet:
     import pyarrow as pa
-    from pyarrow import feather, parquet
+    from pyarrow import feather, parquet, types
 
     source = path if inside is None else pa.BufferReader(inside)
     try:
         table = parquet.read_table(source) if kind == "parquet" else feather.read_table(source)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path} is damaged or no {kind} file ({error}). Fetch or write it again.") from None
-    notes: list[str] = []
-    names = [name for name in table.column_names if not INDEX.fullmatch(name)]
+    nested = [field.name for field in table.schema if types.is_nested(field.type) or types.is_binary(field.type)]
+    notes = [f"{path}: column '{name}' holds lists, records or bytes: left out." for name in nested]
+    names = [name for name in table.column_names if not INDEX.fullmatch(name) and name not in nested]
     kept = kept_as_text(names, text)
     columns: dict[str, Any] = {}
     for place, name in enumerate(names):
-        columns[name] = _typed(path, name, table[name], place in kept)
-    left = [name for name in table.column_names if name not in names]
+        columns[name] = _typed(table[name], place in kept)
+    left = [name for name in table.column_names if INDEX.fullmatch(name)]
     notes += [f"{path}: column '{name}' is the index of a pandas table: left out." for name in left]
     return Sheet(path, columns, table.num_rows, None, tuple(notes))
 
 
-def _typed(path: Path, name: str, column: Any, as_text: bool) -> Any:
+def _typed(column: Any, as_text: bool) -> Any:
     """An Arrow column as numbers (n,) with NaN for none, or as cells that stand once each."""
     import pyarrow as pa
     from pyarrow import types
 
     kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
-        raise DataError(
-            f"{path}, column '{name}' holds {kind}, more than one value a row; expected numbers, text or dates. "
-            f"dataset.columns=['!{name}'] leaves it out."
-        )
     if types.is_decimal(kind):
         column = column.cast(pa.float64())
     number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
@@ -145,12 +141,10 @@ def _json(path: Path, whole: str, text: Collection[str | int]) -> Sheet:
         raise DataError(f"{path} is JSON, and no table; expected a list of records, or a record on each line.")
     names = list(dict.fromkeys(str(key) for record in said for key in record))
     nested = [name for name in names if any(isinstance(record.get(name), dict | list) for record in said)]
-    if nested:
-        raise DataError(
-            f"{path}, column '{nested[0]}' holds lists or records; expected one value. "
-            f"dataset.columns=['!{nested[0]}'] cannot help here: write the file without it."
-        )
-    return from_cells(path, names, ([record.get(name) for record in said] for name in names), text, lines=lines)
+    notes = [f"{path}: column '{name}' holds lists or records: left out." for name in nested]
+    names = [name for name in names if name not in nested]
+    cells = ([record.get(name) for record in said] for name in names)
+    return from_cells(path, names, cells, text, lines=lines, notes=notes)
 
 
 def _json_lines(path: Path, whole: str, first: json.JSONDecodeError) -> tuple[list[Any], list[int]]:
