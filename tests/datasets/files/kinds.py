@@ -234,7 +234,8 @@ def as_excel_with_an_index_and_a_second_sheet(folder: Path) -> Kind:
 
 
 def as_arff(folder: Path) -> Kind:
-    head = "% made by hand\n@relation t\n@attribute a numeric\n@attribute b numeric\n@attribute kind {red,green,blue}\n@data\n"
+    head = "% made by hand\n@relation t\n@attribute a numeric\n@attribute b numeric\n"
+    head += "@attribute kind {red,green,blue}\n@data\n"
     return Kind(text(folder, head + plain(header=False), "own.arff"))
 
 
