@@ -66,7 +66,7 @@ def _by_python(
     if not dialect.first and not rows:
         raise DataError(f"{path} is empty; expected a line with the names of the columns, and rows below.")
     if not rows:
-        raise DataError(f"{path} is empty below its header; expected two or more rows.")
+        raise DataError(f"{path} is empty below its header; expected rows.")
     names = list(dialect.names) if dialect.names is not None else [str(place) for place in range(len(rows[0].cells))]
     names = _widened(names, rows)
     for line in rows:
