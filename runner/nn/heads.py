@@ -44,6 +44,7 @@ def in_units(head: Head, shift: Array, scale: Array, log: bool = False) -> Head:
         output=Output(value, backward, 0 if log else -np.inf, np.inf),
         dZ=dZ,
         optimised=lambda Z, A, Y: head.cost(Z, Z, scaled(Y)),
+        made="scaled targets",
     )
 
 
@@ -63,7 +64,7 @@ def weighted(head: Head, weight_of: Callable[[Array], Array]) -> Head:
         found = head.dZ(Z, A, Y, out)
         return np.multiply(found, weight_of(Y)[..., None].astype(found.dtype), found)
 
-    return head._replace(cost=cost, dZ=dZ)
+    return head._replace(cost=cost, dZ=dZ, made="weighted classes")
 
 
 def by_class(weights: Array, targets: Array) -> Callable[[Array], Array]:

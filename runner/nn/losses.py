@@ -40,6 +40,7 @@ class Head(NamedTuple):
     squared: bool = False
     weight: Callable[[Array], float] = lambda A: 1 / A.shape[1]
     optimised: Callable[[Array, Array, Array], Array] | None = None
+    made: str = ""  # what runner.nn.heads made of it, in words
 
     @property
     def objective(self) -> Callable[[Array, Array, Array], Array]:
