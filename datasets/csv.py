@@ -1,43 +1,63 @@
-"""The user's own table of text, with a header."""
+"""The user's own table: text of any dialect, Excel, parquet, feather, JSON and more."""
 
-import csv as comma_separated
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from math import isfinite
-from pathlib import Path
-from typing import NamedTuple, NoReturn
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from datasets.files import arrow
-from datasets.files.tables import MOST_CLASSES, Labels, Task, encode, encode_as, existing, listed, nearest
-from datasets.types import Array, DataError, Dataset, Rows
+from datasets.encoding import MISSING_WORDS, Column, Encoding, coded_of, number_of
+from datasets.files.formats import read_sheet
+from datasets.files.sheet import Decimal, Format, Header, Sheet
+from datasets.files.tables import Classes, Task, encode_as, existing, listed, nearest
+from datasets.files.tables import encode as encoded
+from datasets.files.targets import one_hot, refuse_missing, refuse_stray_text, refuse_too_many, several, target_of
+from datasets.files.understand import Encode, Understood, chosen, matching, understand
+from datasets.types import Array, DataError, Dataset, Missing, Rows
+
+TargetName = str | int | list[str | int]
 
 
 def csv(
     path: str,
-    target: str,
+    target: TargetName,
     task: Task = "auto",
     delimiter: str | None = None,
     test_path: str | None = None,
+    columns: list[str | int] | None = None,
+    header: Header = True,
+    encoding: str = "auto",
+    decimal: Decimal = ".",
+    na: Literal["auto"] | list[str | int | float] | None = None,
+    missing: Missing = "refuse",
+    encode: Encode = "none",
+    group: str | int | None = None,
 ) -> Dataset:
-    """Rows from a table of text whose first line names the columns; all but the target are inputs.
+    """Rows from a table: text with any mark between the columns, also packed; parquet, feather, JSON, Excel, ARFF.
 
-    Every input is a finite number: nothing is filled in, dropped or turned into codes. NumPy's C parser reads
-    the file, or Arrow's where it is large; only where that fails does Python read it again, to say in which line and
-    column.
+    What the file is, is seen from its content. The defaults here are how runs of before read it, so that they replay;
+    the configuration's are `auto`.
 
     Arguments:
-        path: the file, in UTF-8.
-        target: name of the column to predict: numbers or text.
-        task: auto takes text, and integers of at most 20 distinct values, for classes.
-        delimiter: one character, or "tab"; None takes the one of comma, semicolon and tab that the header
-            has most of.
+        path: the file.
+        target: the column to predict, by name, or by position from 0 (negative from the end); a list of several
+            takes each as an output of a regression, and columns of 0 and 1 with a single 1 a row as classes.
+        task: auto takes text, and whole numbers of at most 20 distinct values, for classes.
+        delimiter: one character, or tab or space; auto finds it; None takes the one of comma, semicolon and tab that
+            the header has most of.
         test_path: a second table with the same columns, in any order, for the test rows.
+        columns: the inputs: names, positions, patterns such as pixel*, and !name to leave out; None takes all.
+        header: whether the first line names the columns; auto looks whether it looks like data.
+        encoding: of a text: auto is UTF-8, UTF-16 by its mark, else as Windows wrote it.
+        decimal: the mark before the fractions; auto sees it.
+        na: words that stand for no value; auto takes the usual ones, None only empty cells and nan.
+        missing: refuse names the place of a missing value; drop leaves such rows out; all else keeps them, and
+            `prepare` fills them in.
+        encode: auto makes numbers of labels, dates and yes/no, and leaves out what names rows; none takes numbers only.
+        group: a column that says which rows belong together (dataset.split=group), and is no input.
 
-    Returns X (n, d) in the units of the file, its columns in the order of the header; y, indices into the
-    sorted labels or regression targets.
+    Returns raw X (n, columns), NaN where a value is missing, in the order of the file; y, indices into the sorted
+    labels or regression targets; and the `encoding` that `prepare` fits.
     Raises DataError where a file, a line or a value cannot be used.
 
     >>> import tempfile
@@ -46,266 +66,219 @@ def csv(
     >>> csv(path, target="pet").classes
     ('cat', 'dog')
     """
-    table = _read(existing(path), target, delimiter)
-    if len(table.X) < 2:
-        raise DataError(f"{path} has one row below its header; expected two or more.")
-    if task != "classification":
-        _refuse_stray_text(table, task)
-    y, classes = encode(table.labels, task, f"column '{target}' of {path}")
+    words = words_of(na)
+    asked = Format(delimiter, header, encoding, decimal, words)
+    targets = target if isinstance(target, list) else [target]
+    together = [] if group is None else [group]
+    sheet = read_sheet(existing(path), asked, [*targets, *together])
+    names = [_learned_name(sheet, name) for name in targets]
+    answers = _answers(sheet, names, na, task, missing)
+    taken = {*names, *(_column(sheet, name, "dataset.group") for name in together)}
+    found = _inputs(sheet, taken, columns, encode, words, answers)
+    raw = _raw(sheet, found.encoding, missing)
+    kept = ~answers.gone & (~np.isnan(raw).any(axis=1) if missing == "drop" else True)
+    if kept.sum() < 2:
+        dropped = f" of {sheet.rows} is left by dataset.missing=drop" if sheet.rows > 1 else " below its header"
+        raise DataError(f"{path} has {'one row' if kept.sum() else 'no row'}{dropped}; expected two or more.")
+    notes = [*sheet.notes, *found.odd]
+    if not kept.all():
+        notes.append(f"{int((~kept).sum())} of {sheet.rows} rows lack a value and are left out (dataset.missing=drop).")
+    groups = None if group is None else _group_of(sheet, _column(sheet, group, "dataset.group"))[kept]
     test = None
     if test_path is not None:
-        test_table = _read(existing(test_path), target, delimiter)
-        order = _matching_columns(test_table, table)
-        y_test = encode_as(
-            test_table.labels,
-            classes,
-            lambda row: f"column '{target}' in line {_line_of(row, test_table)} of {test_path}",
-        )
-        test = Rows(test_table.X[:, order], y_test)
+        tested = read_sheet(existing(test_path), asked, [*targets, *together])
+        test = _test_rows(tested, sheet, names, na, found.encoding, answers.classes, missing)
     return Dataset(
         "csv",
-        Rows(table.X, y),
+        Rows(raw[kept], answers.y[kept]),
         test,
-        classes=classes,
-        inputs=table.layout.inputs,
-        source=str(table.layout.path),
+        classes=answers.classes,
+        inputs=tuple(column.name for column in found.encoding.columns),
+        source=str(sheet.path),
+        encoding=found.encoding,
+        missing=missing,
+        lacking=found.missing,
+        notes=tuple(notes),
+        groups=groups,
+        learned=tuple(names),
+        outputs=tuple(names) if answers.y.ndim == 2 else (),
     )
 
 
-class Layout(NamedTuple):
-    path: Path
-    delimiter: str
-    names: tuple[str, ...]
-    target: int  # index into names; -1: there is none
-    header_lines: int  # up to and including the header
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        return self.names[: self.target] + self.names[self.target + 1 :]
+def words_of(na: Any) -> tuple[str, ...]:
+    """The words that stand for no value, in small letters."""
+    if na is None:
+        return ("nan",)
+    return MISSING_WORDS if na == "auto" else tuple(str(word).strip().lower() for word in na)
 
 
-class _Table(NamedTuple):
-    layout: Layout
-    X: Array
-    labels: Labels
+class _Answers(NamedTuple):
+    """`y` (n,) or (n, outputs), the classes, and the rows (n,) that have no target."""
+
+    y: NDArray[Any]
+    classes: Classes | None
+    gone: NDArray[np.bool_]
 
 
-def _read(path: Path, target: str, delimiter: str | None) -> _Table:
-    layout = _layout(path, target, delimiter)
-    cells = None
-    if path.stat().st_size >= arrow.LARGE:
-        cells = arrow.read(path, layout.names, layout.target, layout.delimiter, layout.header_lines)
-    X, texts, codes = cells or _cells(layout)
-    texts = [text.strip() for text in texts]
-    if any("\n" in text for text in texts):
-        # A quote that is never closed would swallow every row below it: the strict reader refuses that.
-        for _ in _rows(layout):
-            pass
-    if not np.isfinite(X).all() or any(_is_missing(text) for text in texts):
-        _explain(layout, "a value is missing or not finite")
-    return _Table(layout, X, _labels(texts, codes))
+def _answers(sheet: Sheet, names: Sequence[str], na: Any, task: Task, missing: Missing) -> _Answers:
+    words = None if na is None else words_of(na)
+    if len(names) > 1:
+        Y, gone = several(sheet, names, words)
+        _refuse_or_drop(sheet, names, words, missing)
+        marked = one_hot(Y[~gone]) if task != "regression" else None
+        if marked is None:
+            return _Answers(Y, None, gone)
+        codes = np.zeros(len(Y), dtype=np.int64)
+        codes[~gone] = marked
+        return _Answers(codes, tuple(names), gone)
+    labels, gone = target_of(sheet, names[0], words)
+    _refuse_or_drop(sheet, names, words, missing)
+    held = labels._replace(codes=labels.codes[~gone])
+    if len(held.codes) == 0:
+        raise DataError(f"{sheet.path}: no row has a value in the target '{names[0]}'.")
+    if task != "classification":
+        refuse_stray_text(sheet, names[0], labels, task)
+    if words is not None:
+        refuse_too_many(sheet, names[0], held, task)
+    y, classes = encoded(held, task, f"column '{names[0]}' of {sheet.path}", usual=words is not None)
+    whole = np.zeros(sheet.rows, dtype=y.dtype)
+    whole[~gone] = y
+    return _Answers(whole, classes, gone)
 
 
-def _cells(layout: Layout) -> arrow.Cells:
-    """The rows below the header, by NumPy's parser; or DataError that names the line and the column."""
-    seen: dict[str, int] = {}  # text of a label -> its number, in the order of appearance
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "input contained no data" is said below
-            cells = np.loadtxt(
-                layout.path,
-                delimiter=layout.delimiter,
-                skiprows=layout.header_lines,
-                converters={layout.target: lambda text: seen.setdefault(text, len(seen))},
-                comments=None,
-                quotechar='"',
-                encoding="utf-8-sig",
-                ndmin=2,
-            )
-    except (ValueError, UnicodeDecodeError) as error:
-        _explain(layout, str(error))
-    if cells.size == 0:
-        raise DataError(f"{layout.path} is empty below its header; expected two or more rows.")
-    if cells.shape[1] != len(layout.names):
-        _explain(layout, f"it has {cells.shape[1]} columns")
-    codes = cells[:, layout.target].astype(np.int64)
-    return arrow.Cells(np.delete(cells, layout.target, axis=1), list(seen), codes)
+def _refuse_or_drop(sheet: Sheet, names: Sequence[str], words: tuple[str, ...] | None, missing: Missing) -> None:
+    if missing != "drop":
+        for name in names:
+            refuse_missing(sheet, name, target_of(sheet, name, words).gone)
 
 
-def header_of(path: Path, delimiter: str | None) -> Layout:
-    """The header of a table, taken apart; whatever its columns are called."""
-    delimiter = {"tab": "\t", "\\t": "\t"}.get(delimiter or "", delimiter)
-    if delimiter is not None and (len(delimiter) != 1 or delimiter.isalnum() or delimiter in '"\r\n.+-'):
-        raise DataError(f"dataset.delimiter={delimiter!r} cannot part columns; expected one character, or tab.")
-    if delimiter is None:
-        with _text_of(path) as file:
-            header = next((line for line in file if line.strip()), "")
-        delimiter = max(",;\t", key=lambda mark: len(next(comma_separated.reader([header], delimiter=mark), [])))
-    with _text_of(path) as file:
-        reader = comma_separated.reader(file, delimiter=delimiter)
-        names = tuple(name.strip() for name in next((row for row in reader if row), []))
-        header_lines = reader.line_num
-    _check_header(path, names)
-    return Layout(path, delimiter, names, -1, header_lines)
+def _learned_name(sheet: Sheet, target: str | int) -> str:
+    found = matching(sheet.names, target) if "*" not in str(target) else []
+    if found:
+        return found[0]
+    if not sheet.header and str(target) in sheet.first:
+        place = sheet.first.index(str(target))
+        raise DataError(
+            f"dataset.target={target} is a value of the first line of {sheet.path}, and no name: that line looks like "
+            f"data (numbers among the words), so the file has no header. Expected a position: "
+            f"dataset.target={place} (dataset.header=true takes the first line for names all the same)."
+        )
+    numbers = sheet.header and all(number_of(name) is not None for name in sheet.names)
+    data = " The first line is numbers: dataset.header=auto takes it for data." if numbers else ""
+    other = f", or a position, 0 to {len(sheet.names) - 1}" if not sheet.header else ""
+    raise DataError(
+        f"dataset.target={target} is no column of {sheet.path}: {listed(sheet.names)}"
+        f"{nearest(str(target), sheet.names)}{other}.{data}"
+    )
 
 
-def numbers_of(layout: Layout, columns: Sequence[int]) -> Array:
-    """These columns of a table (n, columns), whatever is in the target's; or DataError naming line and column."""
-    # A quote that is never closed swallows the rows below it: what is not finite is looked at again.
-    ignored: dict[int | str, Callable[[str], float]] = {}
-    if layout.target >= 0:
-        ignored[layout.target] = lambda text: np.nan if "\n" in text else 0.0
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "input contained no data" is said below
-            cells = np.loadtxt(
-                layout.path,
-                delimiter=layout.delimiter,
-                skiprows=layout.header_lines,
-                converters=ignored or None,
-                comments=None,
-                quotechar='"',
-                encoding="utf-8-sig",
-                ndmin=2,
-            )
-    except (ValueError, UnicodeDecodeError) as error:
-        _explain(layout, str(error), columns)
-    if cells.size == 0:
-        raise DataError(f"{layout.path} is empty below its header; expected one or more rows.")
-    if cells.shape[1] != len(layout.names) or not np.isfinite(cells).all():
-        _explain(layout, "a value is missing or not finite", columns)
-    return cells[:, columns]
+def _column(sheet: Sheet, name: str | int, key: str) -> str:
+    found = matching(sheet.names, name)
+    if len(found) != 1:
+        raise DataError(
+            f"{key}={name} is no column of {sheet.path}: {listed(sheet.names)}{nearest(str(name), sheet.names)}."
+        )
+    return found[0]
 
 
-def _layout(path: Path, target: str, delimiter: str | None) -> Layout:
-    """The header, with the target in it."""
-    found = header_of(path, delimiter)
-    names = found.names
-    if target not in names:
-        raise DataError(f"dataset.target={target} is no column of {path}: {listed(names)}{nearest(target, names)}.")
-    if len(names) < 2:
-        raise DataError(f"{path} has the target '{target}' and no other column; expected one or more inputs.")
-    return found._replace(target=names.index(target))
-
-
-def _check_header(path: Path, names: tuple[str, ...]) -> None:
+def _inputs(
+    sheet: Sheet,
+    taken: set[str],
+    columns: Sequence[str | int] | None,
+    encode: Encode,
+    words: tuple[str, ...],
+    answers: _Answers,
+) -> Understood:
+    names = [name for name in chosen(sheet.names, columns, str(sheet.path)) if name not in taken]
     if not names:
-        raise DataError(f"{path} is empty; expected a line with the names of the columns, and rows below.")
-    if all(_number(name) is not None for name in names):
+        what = "dataset.columns leaves no input" if columns is not None else "no other column"
+        raise DataError(f"{sheet.path} has the target {listed(sorted(taken))} and {what}; expected one or more inputs.")
+    named = columns is not None and any(
+        not str(pattern).startswith("!") and "*" not in str(pattern) for pattern in columns
+    )
+    target = answers.y if answers.y.ndim == 1 and not answers.gone.any() else None
+    return understand(sheet, names, named, encode, words, target)
+
+
+def _raw(sheet: Sheet, encoding: Encoding, missing: Missing) -> Array:
+    """The raw inputs (n, columns); DataError where a cell cannot be used, or is missing and may not be."""
+    raw, problems = encoding.read(sheet.columns)
+    if missing == "refuse" and not problems and np.isnan(raw).any():
+        row = int(np.argmax(np.isnan(raw).any(axis=1)))
+        lacking = [encoding.columns[place].name for place in np.flatnonzero(np.isnan(raw).any(axis=0)).tolist()]
+        first: Column = encoding.columns[int(np.argmax(np.isnan(raw[row])))]
+        many = f"so it is in {int(np.isnan(raw).any(axis=1).sum())} rows, in {listed(lacking)}"
         raise DataError(
-            f"{path} starts with the numbers {listed(names)}; expected a line with the names of the columns."
+            f"{sheet.path}, {sheet.place(row)}, column '{first.name}': the value is missing; expected a finite number "
+            f"({many}). dataset.missing=auto fills in the median and marks the place; dataset.missing=drop leaves such "
+            "rows out."
         )
-    if "" in names:
+    if problems:
+        cell = problems[0]
+        raise DataError(f"{sheet.path}, {sheet.place(cell.row)}, column '{cell.column}': {cell.said}.")
+    return raw
+
+
+def _group_of(sheet: Sheet, name: str) -> NDArray[np.int64]:
+    """The group of each row (n,), numbered in the order of the values."""
+    labels, gone = target_of(sheet, name, MISSING_WORDS)
+    if gone.any():
+        row = int(np.argmax(gone))
         raise DataError(
-            f"{path}: column {names.index('') + 1} has no name in the header; expected one for every column."
+            f"{sheet.path}, {sheet.place(row)}, column '{name}' is missing; expected a group of dataset.group."
         )
-    twice = [name for name in names if names.count(name) > 1]
-    if twice:
-        raise DataError(f"{path}: the header has '{twice[0]}' {names.count(twice[0])} times; expected different names.")
+    return labels.codes
 
 
-def _labels(texts: list[str], codes: np.ndarray) -> Labels:
-    numbers = [_number(text) for text in texts]
-    values = np.array(texts if None in numbers else numbers)
-    distinct, index = np.unique(values, return_inverse=True)  # "1" and "1.0" become one
-    return Labels(distinct, index.astype(np.int64)[codes])
-
-
-def _refuse_stray_text(table: _Table, task: Task) -> None:
-    """A word in a column of amounts is a mistake in the file, and must not make a class of every amount."""
-    distinct, codes = table.labels
-    if distinct.dtype.kind != "U":
-        return
-    text = np.array([_number(label) is None for label in distinct.tolist()])
-    if task == "regression" or (~text).sum() > MOST_CLASSES:
-        row = int(np.argmax(text[codes]))
-        name = table.layout.names[table.layout.target]
-        raise DataError(
-            f"{table.layout.path}, line {_line_of(row, table)}, column '{name}' is '{distinct[codes[row]]}'; "
-            f"expected a number (or dataset.task=classification)."
-        )
-
-
-def _matching_columns(test: _Table, train: _Table) -> list[int]:
-    """For every input of train the column of test.X that holds it."""
-    for name in train.layout.inputs:
-        if name not in test.layout.inputs:
+def _test_rows(
+    sheet: Sheet,
+    train: Sheet,
+    names: Sequence[str],
+    na: Any,
+    encoding: Encoding,
+    classes: Classes | None,
+    missing: Missing,
+) -> Rows:
+    """The test rows: their columns found by name, their labels among those of the training rows."""
+    inputs = [column.name for column in encoding.columns]
+    for name in names:
+        if name not in sheet.names:
             raise DataError(
-                f"{test.layout.path} has no column '{name}', which {train.layout.path} has"
-                f"{nearest(name, test.layout.inputs)}."
+                f"dataset.test_path={sheet.path} has no column '{name}', the target{nearest(name, sheet.names)}: "
+                "nothing can be tested on it. Train without it, and have its rows answered: "
+                f"python -m runner.predict RUN --data {sheet.path}"
             )
-    for name in test.layout.inputs:
-        if name not in train.layout.inputs:
-            raise DataError(f"{test.layout.path} has a column '{name}', which {train.layout.path} has not.")
-    return [test.layout.inputs.index(name) for name in train.layout.inputs]
+    for name in inputs:
+        if name not in sheet.names:
+            raise DataError(f"{sheet.path} has no column '{name}', which {train.path} has{nearest(name, sheet.names)}.")
+    raw = _raw(sheet, encoding, missing)
+    words = None if na is None else words_of(na)
+    _refuse_or_drop(sheet, names, words, missing)
+    if len(names) > 1:
+        Y, gone = several(sheet, names, words)
+        y: NDArray[Any] = Y if classes is None else Y.argmax(axis=1).astype(np.int64)
+    else:
+        labels, gone = target_of(sheet, names[0], words)
+        held = labels._replace(codes=labels.codes[~gone])
+        known = np.flatnonzero(~gone)
+        y = np.zeros(sheet.rows, dtype=np.float64 if classes is None else np.int64)
+        if classes and isinstance(classes[0], str) and held.distinct.dtype.kind == "f":
+            held = held._replace(distinct=np.array([_spelled(sheet, names[0], v) for v in held.distinct.tolist()]))
+        y[~gone] = encode_as(
+            held, classes, lambda row: f"column '{names[0]}' in {sheet.place(int(known[row]))} of {sheet.path}"
+        )
+    kept = ~gone & (~np.isnan(raw).any(axis=1) if missing == "drop" else True)
+    if not kept.any():
+        raise DataError(f"{sheet.path} has no row to test on; expected one or more.")
+    return Rows(raw[kept], y[kept])
 
 
-def _number(text: str) -> float | None:
-    """The number, as NumPy's parser would read it: it knows no 1_000, and no digits but 0 to 9."""
-    if "_" in text or not text.isascii():
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def _is_missing(label: str) -> bool:
-    number = _number(label)
-    return not label or (number is not None and not isfinite(number))
-
-
-def _explain(layout: Layout, reason: str, columns: Sequence[int] | None = None) -> NoReturn:
-    """Read again, slowly, and raise DataError for the first line that cannot be used; `columns` None: all matter."""
-    for line, row in _rows(layout):
-        if len(row) != len(layout.names):
-            raise DataError(
-                f"{layout.path}, line {line}: it has {len(row)} values; "
-                f"expected {len(layout.names)}, one for each column of the header."
-            )
-        for column, text in enumerate(row):
-            if columns is not None and column not in columns:
-                continue
-            where = f"{layout.path}, line {line}, column '{layout.names[column]}'"
-            number = _number(text)
-            if not text.strip():
-                raise DataError(f"{where}: the value is missing; expected {_expected(layout, column)}.")
-            if (number is None and column != layout.target) or (number is not None and not isfinite(number)):
-                raise DataError(f"{where} is '{text}'; expected {_expected(layout, column)}.")
-    raise DataError(f"{layout.path} cannot be read as a table of numbers: {reason}.")
-
-
-def _expected(layout: Layout, column: int) -> str:
-    return "a label or a finite number" if column == layout.target else "a finite number"
-
-
-def _line_of(row: int, table: _Table) -> int:
-    return next(line for index, (line, _) in enumerate(_rows(table.layout)) if index == row)
-
-
-def _rows(layout: Layout) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the header, each with the number of the line where it starts; empty lines left out."""
-    with _text_of(layout.path) as file:
-        reader = comma_separated.reader(file, delimiter=layout.delimiter, strict=True)
-        line = 1
+def _spelled(sheet: Sheet, name: str, number: float) -> str:
+    """A label of numbers as the file spells it: the training rows' are text."""
+    for value in coded_of(sheet.columns[name]).values:
         try:
-            for row in reader:
-                if row and line > layout.header_lines:
-                    yield line, row
-                line = reader.line_num + 1
-        except comma_separated.Error as error:
-            raise DataError(f"{layout.path}, line {line}: a quote is out of place ({error}); expected pairs.") from None
-
-
-@contextmanager
-def _text_of(path: Path) -> Iterator[Iterator[str]]:
-    """The open file; DataError where it turns out, at any line, to be no text."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path} is not text in UTF-8 ({error}); expected a table such as a spreadsheet exports."
-        ) from None
-    except comma_separated.Error as error:
-        raise DataError(f"{path} is no table of text ({error}); expected rows of values with a delimiter.") from None
+            if float(value) == number:
+                return str(value).strip()
+        except (TypeError, ValueError):
+            continue
+    return f"{number:g}"

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
-from datasets.files.h5file import array_at, dataset_at, opened
+import numpy as np
+
+from datasets.files.arrays import Names, Targets, Words, from_arrays, names_in, rows_to_test
+from datasets.files.h5file import array_at, array_of, dataset_at, opened
 from datasets.files.stream import check_test_rows, open_stream, rows_of_none
-from datasets.files.tables import Task, existing, from_arrays, image_shape_of, test_rows
-from datasets.types import Dataset
+from datasets.files.tables import Task, existing, image_shape_of
+from datasets.types import Dataset, Missing
 
 
 def h5(
@@ -16,6 +19,8 @@ def h5(
     test_target: str | None = None,
     task: Task = "auto",
     stream: bool = False,
+    missing: Missing = "refuse",
+    na: Words = None,
 ) -> Dataset:
     """Rows from named datasets of an HDF5 file.
 
@@ -26,7 +31,10 @@ def h5(
         target: name of the dataset with the n targets: numbers or text.
         test_inputs, test_target: the same for the test rows; both or neither.
         task: auto takes text, and integers of at most 20 distinct values, for classes.
-        stream: leave the rows in the file and read them in portions as training goes.
+        stream: leave the rows in the file and read them in portions as training goes: nothing may be missing then.
+        missing: refuse names the place of a NaN; drop leaves such rows out; all else keeps them, and `prepare` fills
+            them in.
+        na: labels that stand for no value; auto takes the usual words, None none (runs of before).
 
     Returns X (n, d) in the units of the file; y, indices into the sorted labels or regression targets.
     Raises DataError where the file, a dataset in it or a value cannot be used.
@@ -40,39 +48,26 @@ def h5(
     (0.0, 1.0)
     """
     file_path = existing(path)
+    notes: list[str] = []
+    asked = Names(inputs, target, test_inputs, test_target)
     if stream:
-        return _streamed(file_path, inputs, target, test_inputs, test_target, task)
+        return _streamed(file_path, asked, task)
     with opened(file_path) as file:
-        return from_arrays(
-            "h5",
-            file_path,
-            lambda key: array_at(file, key, file_path),
-            inputs=inputs,
-            target=target,
-            test_inputs=test_inputs,
-            test_target=test_target,
-            task=task,
-        )
+        names = names_in(list(file), asked, file_path, notes) if na is not None else asked
+        read = array_of(file, file_path, notes) if na is not None else lambda key: array_at(file, key, file_path)
+        found = from_arrays("h5", file_path, read, names, task, missing, na)
+    return found.told(notes)
 
 
-def _streamed(
-    path: Path, inputs: str, target: str, test_inputs: str | None, test_target: str | None, task: Task
-) -> Dataset:
+def _streamed(path: Path, names: Names, task: Task) -> Dataset:
     """The training rows stay in the file; a test set of its own does not, and may not be large."""
-    found = open_stream(path, inputs, target, task)
+    found = open_stream(path, names.inputs, names.target, task)
     with opened(path) as file:
-        image_shape = image_shape_of(dataset_at(file, inputs, path).shape[1:])
-        if test_inputs is not None:
-            check_test_rows(found, len(dataset_at(file, test_inputs, path)), test_inputs)
-        test = test_rows(
-            path,
-            lambda key: array_at(file, key, path),
-            test_inputs,
-            test_target,
-            like=inputs,
-            width=found.width,
-            classes=found.classes,
-        )
+        image_shape = image_shape_of(dataset_at(file, names.inputs, path).shape[1:])
+        if names.test_inputs is not None:
+            check_test_rows(found, len(dataset_at(file, names.test_inputs, path)), names.test_inputs)
+        train = Targets(rows_of_none(found.width).y, found.classes, (), np.zeros(0, dtype=bool))
+        test = rows_to_test(path, lambda key: array_at(file, key, path), names, found.width, train)
     return Dataset(
         "h5", rows_of_none(found.width), test, None, found.classes, (), image_shape, source=str(path), stream=found
     )

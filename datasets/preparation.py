@@ -1,12 +1,17 @@
 """What happens to every dataset before training: it is checked, split and scaled, in this order."""
 
 from dataclasses import replace
+from typing import Annotated, Literal
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
+from datasets.fitting import TargetScalings, encoded, measured_only, pixels, targets_scaled, unlike, weights_of
+from datasets.splits import Split, held_out, in_fold
 from datasets.types import (
     Array,
+    Count,
     DataError,
     Dataset,
     Fraction,
@@ -19,6 +24,8 @@ from datasets.types import (
     moments_of,
 )
 
+Folds = Annotated[int, Ge(2), Le(1000)]
+
 
 def prepare(
     dataset: Dataset,
@@ -28,6 +35,11 @@ def prepare(
     test_fraction: Fraction = 0.0,
     validation: Fraction = 0.0,
     split_seed: Seed = 0,
+    split: Split = "auto",
+    folds: Folds | None = None,
+    fold: Count = 0,
+    target_scaling: TargetScalings = "none",
+    class_weight: Literal["balanced"] | None = None,
 ) -> Dataset:
     """Check a dataset, hold out test and validation rows, and scale the columns as the training rows say.
 
@@ -37,8 +49,9 @@ def prepare(
         unit:        shift = min(x),  scale = max(x) - min(x);
         divide:      shift = 0,       scale = divisor;
 
-    and a column that is constant there has scale 1. Held-out rows and rows of the test set go through the
-    same numbers, so nothing about them leaks into training.
+    and a column that is constant there has scale 1; auto divides the bytes of pictures and standardises where a
+    column is of a size far from 1. Columns of 0 and 1 that stand for labels stay as they are. Held-out rows and rows of
+    the test set go through the same numbers, so nothing about them leaks into training.
 
     Arguments:
         dataset: rows in the units of their source.
@@ -46,6 +59,10 @@ def prepare(
         divisor: for divide, and only there (255 brings pixels to [0, 1]).
         test_fraction: part of the rows to hold out as a test set, where the dataset brings none.
         validation: part of the remaining rows to hold out for choosing between runs.
+        split: what is held out together: see `held_out`.
+        folds: hold out a fold of so many for choosing between runs; `fold` says which, from 0.
+        target_scaling: of a regression's targets while it trains: see `targets_scaled`; auto scales those far from 1.
+        class_weight: balanced has all classes count alike in the cost.
         split_seed: seed of `numpy.random.default_rng`, which draws the test rows first, then those for
             validation.
 
@@ -67,20 +84,79 @@ def prepare(
     if scaling != "divide" and divisor is not None:
         raise DataError(f"dataset.divisor={divisor:g} is for dataset.scaling=divide; expected null with {scaling}.")
     if dataset.stream is not None:
-        _no_test_set_yet(dataset, test_fraction)
-        return dataset.stream.prepared(dataset, scaling, divisor, (test_fraction, validation, split_seed))
+        return _streamed(dataset, scaling, divisor, (test_fraction, validation, split_seed), split, folds, class_weight)
     check(dataset)
-    rng = np.random.default_rng(split_seed)
+    dataset = _parted(dataset, split, test_fraction, validation, split_seed, folds, fold)
+    _every_class_trains(dataset)
+    dataset = targets_scaled(encoded(dataset), target_scaling)
+    if class_weight is not None:
+        dataset = replace(dataset, class_weight=weights_of(dataset))
+    if scaling == "auto":
+        scaling, divisor, dataset = _scaling_found(dataset)
+    fitted = _fit(dataset.train.X, scaling, divisor)
+    return dataset if fitted is None else _scale(dataset, measured_only(fitted, dataset.encoding), scaling)
+
+
+def _streamed(
+    dataset: Dataset,
+    scaling: Scalings,
+    divisor: float | None,
+    parts: tuple[float, float, int],
+    split: Split,
+    folds: int | None,
+    class_weight: str | None,
+) -> Dataset:
+    """Rows that stay in their file: what needs them all in memory is refused."""
+    asked = [f"dataset.split={split}"] * (split != "auto") + [f"dataset.folds={folds}"] * (folds is not None)
+    asked += [f"dataset.class_weight={class_weight}"] * (class_weight is not None)
+    if asked:
+        raise DataError(f"{asked[0]} needs the rows in memory, and dataset.stream=true leaves them in their file.")
+    _no_test_set_yet(dataset, parts[0])
+    assert dataset.stream is not None
+    return dataset.stream.prepared(dataset, scaling, divisor, parts)
+
+
+def _scaling_found(dataset: Dataset) -> tuple[Scalings, float | None, Dataset]:
+    """What scaling=auto is here: pictures are divided, columns of sizes far from 1 standardised."""
+    if pixels(dataset.train.X):
+        note = "the inputs are bytes of pictures: divided by 255 (dataset.scaling=none leaves them)."
+        return "divide", 255.0, replace(dataset, notes=(*dataset.notes, note))
+    if unlike(dataset.train.X, None if dataset.encoding is None else dataset.encoding.measured):
+        note = "columns are of sizes far from 1: all are standardised (dataset.scaling=none leaves them)."
+        return "standardise", None, replace(dataset, notes=(*dataset.notes, note))
+    return "none", None, dataset
+
+
+def _parted(
+    dataset: Dataset, split: Split, test_fraction: float, validation: float, seed: int, folds: int | None, fold: int
+) -> Dataset:
+    """The rows to test and to choose on, held out of those to train on."""
+    rng = np.random.default_rng(seed)
     if test_fraction > 0:
         _no_test_set_yet(dataset, test_fraction)
-        train, test = _split(dataset, test_fraction, "dataset.test_fraction", rng)
-        dataset = replace(dataset, train=train, test=test)
+        out = held_out(dataset, split, test_fraction, "dataset.test_fraction", rng)
+        dataset = replace(_only(dataset, ~out), test=_rows(dataset, out))
+    if folds is not None:
+        if validation > 0:
+            raise DataError(f"dataset.folds={folds} holds its folds out to choose on; expected dataset.validation=0.")
+        kept, out = in_fold(dataset, split, folds, fold, seed)
+        return replace(_only(dataset, kept), validation=_rows(dataset, out))
+    if fold:
+        raise DataError(f"dataset.fold={fold} is one of dataset.folds; expected dataset.folds=5, or no fold.")
     if validation > 0:
-        train, held_out = _split(dataset, validation, "dataset.validation", rng)
-        dataset = replace(dataset, train=train, validation=held_out)
-    _every_class_trains(dataset)
-    fitted = _fit(dataset.train.X, scaling, divisor)
-    return dataset if fitted is None else _scale(dataset, fitted, scaling)
+        out = held_out(dataset, split, validation, "dataset.validation", rng)
+        dataset = replace(_only(dataset, ~out), validation=_rows(dataset, out))
+    return dataset
+
+
+def _rows(dataset: Dataset, which: NDArray[np.bool_]) -> Rows:
+    return Rows(dataset.train.X[which], dataset.train.y[which])
+
+
+def _only(dataset: Dataset, which: NDArray[np.bool_]) -> Dataset:
+    """The dataset with only these rows to train on."""
+    groups = None if dataset.groups is None else dataset.groups[which]
+    return replace(dataset, train=_rows(dataset, which), groups=groups)
 
 
 def check(dataset: Dataset) -> None:
@@ -107,7 +183,8 @@ def _check_inputs(dataset: Dataset, where: str, X: Array) -> None:
         raise DataError(f"{where}: X has {X.shape[1]} columns; expected {dataset.n_features}, as in train.")
     if dataset.inputs and X.shape[1] != len(dataset.inputs):
         raise DataError(f"{where}: X has {X.shape[1]} columns; expected {len(dataset.inputs)}, one for each name.")
-    finite = np.isfinite(X)
+    # What a table lacks is filled in by its encoding, once it is known which rows train.
+    finite = np.isfinite(X) if dataset.encoding is None or dataset.missing in ("refuse", "drop") else ~np.isinf(X)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         name = f"'{dataset.inputs[column]}'" if dataset.inputs else column
@@ -118,12 +195,17 @@ def _check_inputs(dataset: Dataset, where: str, X: Array) -> None:
 
 def _check_targets(dataset: Dataset, where: str, rows: Rows) -> None:
     y, expected = rows.y, np.dtype(np.float64 if dataset.classes is None else np.int64)
-    if not isinstance(y, np.ndarray) or y.dtype != expected or y.ndim != 1:
+    several = dataset.classes is None and bool(dataset.outputs)
+    if not isinstance(y, np.ndarray) or y.dtype != expected or y.ndim != 1 + several:
         kind = "regression targets" if dataset.classes is None else "indices of classes"
         raise DataError(f"{where}: y is {_described(y)}; expected {kind}, a {expected} array (rows,).")
     if len(y) != len(rows.X):
         raise DataError(f"{where}: X has {len(rows.X)} rows and y has {len(y)}; expected as many of both.")
-    good = np.isfinite(y) if dataset.classes is None else (y >= 0) & (y < len(dataset.classes))
+    good = (
+        np.isfinite(y.reshape(len(y), -1)).all(axis=1)
+        if dataset.classes is None
+        else (y >= 0) & (y < len(dataset.classes))
+    )
     if not good.all():
         row = int(np.argmin(good))
         limits = "a finite number" if dataset.classes is None else f"an index in 0..{len(dataset.classes) - 1}"
@@ -134,32 +216,6 @@ def _described(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} of shape {value.shape}"
     return f"a {type(value).__name__}"
-
-
-def _split(dataset: Dataset, fraction: float, option: str, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """The training rows in two parts: what remains, and what is held out."""
-    X, y = dataset.train
-    k = 1 if dataset.classes is None else len(dataset.classes)
-    groups = [np.arange(len(y))] if dataset.classes is None else [np.flatnonzero(y == c) for c in range(k)]
-    counts = _held_out_counts(fraction, np.array([len(group) for group in groups]))
-    if not 0 < counts.sum() < len(y):
-        raise DataError(
-            f"{option}={fraction:g} of {len(y)} rows holds out {counts.sum()}; "
-            f"expected a fraction that leaves rows on both sides."
-        )
-    held_out = np.zeros(len(y), dtype=bool)
-    for group, count in zip(groups, counts, strict=True):
-        held_out[rng.permutation(group)[:count]] = True
-    return Rows(X[~held_out], y[~held_out]), Rows(X[held_out], y[held_out])
-
-
-def _held_out_counts(fraction: float, sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many rows each group gives: its share rounded down, and one more for the largest remainders."""
-    shares = fraction * sizes
-    counts = np.floor(shares).astype(np.int64)
-    missing = int(np.floor(fraction * sizes.sum() + 0.5)) - counts.sum()
-    counts[np.argsort(counts - shares, kind="stable")[:missing]] += 1
-    return counts
 
 
 def _every_class_trains(dataset: Dataset) -> None:

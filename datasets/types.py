@@ -1,8 +1,8 @@
 """What every dataset is: rows to train on, perhaps rows to test and to choose on, and what labels mean."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Annotated, Literal, NamedTuple, Protocol
 
@@ -10,7 +10,10 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
+from datasets.encoding import Encoding
+
 Array = NDArray[np.float64]
+Missing = Literal["auto", "refuse", "drop", "mean", "median", "indicator"]
 
 # Bounds that several signatures share. The configuration is checked against them before anything is made.
 Count = Annotated[int, Ge(0), Le(10_000_000)]
@@ -19,7 +22,7 @@ Positive = Annotated[float, Gt(0), Lt(inf)]
 Fraction = Annotated[float, Ge(0), Lt(1)]
 # RandomState takes 32 bits, and a test draw adds 1000.
 Seed = Annotated[int, Ge(0), Lt(2**32 - 1000)]
-Scalings = Literal["none", "standardise", "unit", "divide"]
+Scalings = Literal["auto", "none", "standardise", "unit", "divide"]
 
 
 class DataError(ValueError):
@@ -141,6 +144,17 @@ class RowStream(Protocol):
         """`datasets.preparation.prepare` of a data set with these rows; `split` is (test, validation, seed)."""
 
 
+class TargetScaling(NamedTuple):
+    """How the targets of a regression are scaled while it trains: y -> (f(y) - shift) / scale; f is log if `log`.
+
+    `shift` and `scale` (outputs,). What people see, costs and predictions, is in the units of y.
+    """
+
+    shift: Array
+    scale: Array
+    log: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """A problem: its rows, and what its numbers mean.
@@ -150,6 +164,12 @@ class Dataset:
     picture. `inputs` names the columns of X; it may be empty. `source` says where the rows come from, for the
     record. `scaling` is what `prepare` did to the columns; None says that X is as it was in the source. Where there is
     a `stream`, the rows to train on stay in their file, and `train` has none.
+
+    Of a table, `encoding` says what its columns are: before `prepare` X is raw, and `lacking` how many values each
+    column of the file lacks. `notes` is what the user should know of the file; `groups` (n,) says which training rows
+    belong together; `learned` names the columns of the table that are the target, `outputs` those of y if several.
+    `targets` is how a regression's y is scaled
+    while it trains, `class_weight` (classes,) what each class counts in the cost.
     """
 
     name: str
@@ -162,6 +182,24 @@ class Dataset:
     source: str = "made"
     scaling: Scaling | None = None
     stream: RowStream | None = None
+    encoding: Encoding | None = None
+    missing: Missing = "refuse"
+    lacking: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    groups: NDArray[np.int64] | None = None
+    outputs: tuple[str, ...] = ()
+    learned: tuple[str, ...] = ()
+    targets: TargetScaling | None = None
+    class_weight: Array | None = None
+
+    def told(self, notes: Sequence[str]) -> "Dataset":
+        """The dataset with more that the user should know of its file."""
+        return replace(self, notes=(*self.notes, *notes)) if notes else self
+
+    @property
+    def several(self) -> bool:
+        """Whether y holds several labels a row, each 0 or 1, and not the numbers of a regression."""
+        return bool(self.outputs) and bool(((self.train.y == 0) | (self.train.y == 1)).all())
 
     @property
     def n_features(self) -> int:

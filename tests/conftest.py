@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from hypothesis import settings
+from PIL import Image
 
 from datasets.given import hand_over
 
@@ -65,12 +66,16 @@ def data_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]
         file["X"], file["y"] = X, y
     np.savez(folder / "own.npz", X=X, y=y)
     lines = ["a,b,c,label", *(f"{a},{b},{c},{'yes' if label else 'no'}" for (a, b, c), label in zip(X, y, strict=True))]
+    for number, label in enumerate(["cat", "dog"] * 6):
+        (folder / "pictures" / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (6, 5), dtype=np.uint8)).save(folder / f"pictures/{label}/{number}.png")
     (folder / "own.csv").write_text("\n".join(lines) + "\n")
     return {
         "cats": [f"dataset.dir={folder}"],
         "h5": [f"dataset.path={folder / 'own.h5'}"],
         "npz": [f"dataset.path={folder / 'own.npz'}"],
         "given": [f"dataset.sha256={hand_over((X, y))}"],
+        "images": [f"dataset.path={folder / 'pictures'}"],
         "csv": [f"dataset.path={folder / 'own.csv'}", "dataset.target=label"],
     }
 

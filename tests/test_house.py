@@ -12,6 +12,7 @@ SOURCES = sorted(
 )
 NUMPY_ONLY = {"numpy", "scipy", "annotated_types", "threadpoolctl", "runner", "datasets", "h5py", "pyarrow"}
 COMPILED = "runner/training/compiled/"  # kernels, where the extra is installed
+READERS = {"sklearn", "openpyxl", "PIL"}  # of files and bundled sets: in datasets/ only, and only once one is asked for
 PURE = ("runner.nn", "datasets", "runner.training", "runner.diagnosis")  # the mathematics and the data
 
 # A package imports only from itself and from packages to its left; those in one group do not know each other.
@@ -31,10 +32,11 @@ LAYERS = (
 DOORS = ("runner/plots/__main__.py", "runner/report/__main__.py")
 
 
-def imports(path: Path) -> set[str]:
+def imports(path: Path, only_at_the_top: bool = False) -> set[str]:
     """The modules that a source imports, dotted, wherever in it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    for node in tree.body if only_at_the_top else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -111,8 +113,11 @@ def test_what_stands_directly_in_the_runner_is_rooms_and_doors() -> None:
 def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
     if package_of(module_of(path)) in PURE:
         allowed = NUMPY_ONLY | ({"numba", "llvmlite"} if name(path).startswith(COMPILED) else set())
+        allowed |= READERS if name(path).startswith("datasets/") else set()
         others = {module.split(".")[0] for module in imports(path)} - allowed - set(sys.stdlib_module_names)
         assert not others, f"{name(path)} imports {others}"
+        at_the_top = {module.split(".")[0] for module in imports(path, only_at_the_top=True)}
+        assert not at_the_top & (READERS | {"pyarrow"}), f"{name(path)} imports {at_the_top} before a file asks for it"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)

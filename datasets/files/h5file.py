@@ -1,5 +1,6 @@
 """Reading HDF5 files: what goes wrong with one is said as a DataError."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ def dataset_at(file: h5py.File, key: str, path: Path, expected: str = "an array"
     if isinstance(found, h5py.Dataset):
         return found
     names = _names(file)
+    if _pandas(file):
+        raise DataError(
+            f"{path} is pandas' HDFStore, a layout that only pandas reads. Write the table as parquet: "
+            f"pandas.read_hdf('{path}').to_parquet('own.parquet'), then dataset=csv dataset.path=own.parquet"
+        )
     raise DataError(
         f"{path} has no dataset '{key}'; it holds {listed(names)}; expected {expected}{nearest(key, names)}."
     )
@@ -49,8 +55,26 @@ def _read(dataset: h5py.Dataset, where_in: tuple[slice, ...], where: str, expect
     except UnicodeDecodeError as error:
         raise DataError(f"{where} holds bytes that are not UTF-8 text: {error}.") from None
     except OSError as error:
+        if "not registered" in str(error) or "plugin" in str(error):
+            raise DataError(
+                f"{where} is packed by a filter that is not installed ({error}): uv pip install hdf5plugin brings "
+                "most, or write the file again with compression='gzip'."
+            ) from None
         raise DataError(f"{where} is damaged ({error}); expected {expected}.") from None
     return np.asarray(array)
+
+
+def array_of(file: h5py.File, path: Path, notes: list[str]) -> Callable[[str], NDArray[Any]]:
+    """`array_at` of this file; arrays that MATLAB wrote (-v7.3) are turned, which is said: it lays columns first."""
+    matlab = file.userblock_size >= 512 and path.read_bytes()[:10] == b"MATLAB 7.3"
+    if matlab:
+        notes.append(f"{path} is MATLAB's (-v7.3), which lays columns first: its arrays are turned.")
+    return lambda key: array_at(file, key, path).T if matlab else array_at(file, key, path)
+
+
+def _pandas(file: h5py.File) -> bool:
+    """Whether pandas' HDFStore wrote the file: its tables are in a layout of its own."""
+    return any("pandas_type" in item.attrs for item in file.values())
 
 
 def _names(file: h5py.File) -> list[str]:

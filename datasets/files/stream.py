@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from datasets.files.h5file import dataset_at, opened, slice_of
 from datasets.files.tables import MOST_CLASSES, Classes, Labels, Task, as_inputs, as_labels, encode, encode_as
+from datasets.fitting import UNLIKE
 from datasets.preparation import refuse_unusable, scaling_of
 from datasets.types import Array, DataError, Dataset, Moments, Rows, Scaling, Scalings, Targets
 
@@ -100,13 +101,16 @@ class Stream:
                     f"dataset.{option}={fraction:g} of {stream.n} rows holds out {rows}; "
                     f"expected a fraction that leaves rows on both sides."
                 )
-        seen = _Pass(stream, dataset.test, moments=scaling in ("standardise", "unit", "none"))
+        seen = _Pass(stream, dataset.test, moments=scaling != "divide")
         with stream.opened() as file:
             for index in range(stream.spans):
                 seen.add(*stream.span_at(file, index))
         if stream.classes is not None and not seen.counts.all():
             name, left = stream.classes[int(np.argmin(seen.counts))], seen.counts.sum()
             raise DataError(f"{dataset.name}: class {name!r} has no row among the {left} to train on.")
+        if scaling == "auto":
+            far = (seen.X.size > UNLIKE) | ((seen.X.size < 1 / UNLIKE) & (seen.X.size > 0))
+            scaling = "standardise" if far.any() else "none"
         fitted = None if scaling == "none" else scaling_of(seen.X, scaling, divisor)
         if fitted is not None:
             with np.errstate(all="ignore"):

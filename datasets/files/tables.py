@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.types import Array, DataError, Dataset, Rows
+from datasets.types import Array, DataError
 
 Task = Literal["auto", "classification", "regression"]
 Classes = tuple[float, ...] | tuple[str, ...]
@@ -30,7 +30,8 @@ def existing(path: str, option: str = "dataset.path") -> Path:
     """The file at `path`, which `option` named, or DataError saying where it was looked for."""
     file = Path(path).expanduser()
     if file.is_dir():
-        raise DataError(f"{option}={path} is a directory; expected a file.")
+        way = f" Of pictures, a folder for each class, dataset=images dataset.path={path} reads it."
+        raise DataError(f"{option}={path} is a directory; expected a file.{way if any(file.iterdir()) else ''}")
     if not file.is_file():
         siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
         raise DataError(f"{option}={path} is not there (looked for {file.absolute()}){nearest(file.name, siblings)}.")
@@ -56,68 +57,23 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def from_arrays(
-    name: str,
-    path: Path,
-    read: Callable[[str], NDArray[Any]],
-    *,
-    inputs: str,
-    target: str,
-    test_inputs: str | None,
-    test_target: str | None,
-    task: Task,
-) -> Dataset:
-    """A Dataset of the named arrays in a file, where `read(key)` returns an array or raises DataError."""
-    _both_or_neither(test_inputs, test_target)
-    X, image_shape = as_inputs(read(inputs), f"'{inputs}' in {path}")
-    labels = as_labels(read(target), len(X), f"'{target}' in {path}")
-    y, classes = encode(labels, task, f"'{target}' in {path}")
-    test = test_rows(path, read, test_inputs, test_target, like=inputs, width=X.shape[1], classes=classes)
-    return Dataset(name, Rows(X, y), test, classes=classes, image_shape=image_shape, source=str(path))
-
-
-def test_rows(
-    path: Path,
-    read: Callable[[str], NDArray[Any]],
-    test_inputs: str | None,
-    test_target: str | None,
-    *,
-    like: str,
-    width: int,
-    classes: Classes | None,
-) -> Rows | None:
-    """The test set of a file, in the classes of its training rows, as wide as those in `like`; None without names."""
-    _both_or_neither(test_inputs, test_target)
-    if test_inputs is None or test_target is None:
-        return None
-    X, _ = as_inputs(read(test_inputs), f"'{test_inputs}' in {path}", fewest=1)
-    if X.shape[1] != width:
-        raise DataError(f"'{test_inputs}' in {path} has {X.shape[1]} values a row; expected {width}, as in '{like}'.")
-    where = f"'{test_target}' in {path}"
-    labels = as_labels(read(test_target), len(X), where)
-    return Rows(X, encode_as(labels, classes, lambda row: f"{where}, row {row} (counted from 0),"))
-
-
-def _both_or_neither(test_inputs: str | None, test_target: str | None) -> None:
-    if (test_inputs is None) != (test_target is None):
-        raise DataError(
-            f"dataset.test_inputs={test_inputs} and dataset.test_target={test_target} must be given both or not at all."
-        )
-
-
 def as_inputs(
-    array: NDArray[Any], where: str, fewest: int = 2, first: int = 0
+    array: NDArray[Any], where: str, fewest: int = 2, first: int = 0, missing: bool = False
 ) -> tuple[Array, tuple[int, int, int] | None]:
     """Any array of numbers (n, ...) as X (n, d) float64; and the image shape, if it is (n, h, w, 1 or 3).
 
-    `first` is the number of the first row, where these are a part of more.
+    `first` is the number of the first row, where these are a part of more. `missing`: values may be NaN. A structured
+    array has a column for each of its fields.
     """
+    if array.dtype.names and all(array.dtype[name].kind in "biuf" for name in array.dtype.names):
+        array = np.stack([array[name].astype(np.float64) for name in array.dtype.names], axis=-1)
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{where} holds {array.dtype}; expected numbers.")
+        way = ": save it as X.astype(float), or the table with its text as a csv (dataset=csv)"
+        raise DataError(f"{where} holds {array.dtype}; expected numbers{way if array.dtype.kind in 'SUV' else ''}.")
     if array.ndim == 0 or len(array) < fewest or array.size == 0:
         raise DataError(f"{where} has shape {array.shape}; expected {fewest} or more rows of one or more values.")
     X = array.reshape(len(array), prod(array.shape[1:])).astype(np.float64)
-    finite = np.isfinite(X)
+    finite = ~np.isinf(X) if missing else np.isfinite(X)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]
         raise DataError(
@@ -157,11 +113,13 @@ def as_labels(array: NDArray[Any], n: int, where: str, first: int = 0) -> Labels
     return Labels(distinct, codes.astype(np.int64))
 
 
-def encode(labels: Labels, task: Task, where: str) -> tuple[NDArray[np.int64] | Array, Classes | None]:
+def encode(
+    labels: Labels, task: Task, where: str, usual: bool = False
+) -> tuple[NDArray[np.int64] | Array, Classes | None]:
     """What `y` holds, and its classes (None for a regression).
 
     With task=auto, text is classification, and so are integers with at most 20 distinct values; other numbers
-    are regression targets.
+    are regression targets. `usual`: more than two integers that hardly ever come twice are amounts, not classes.
 
     >>> encode(Labels(np.array(["cat", "dog"]), np.array([1, 0, 1])), "auto", "'pet'")
     (array([1, 0, 1]), ('cat', 'dog'))
@@ -171,7 +129,8 @@ def encode(labels: Labels, task: Task, where: str) -> tuple[NDArray[np.int64] | 
     if text and task == "regression":
         raise DataError(f"{where} holds text such as {distinct[0].item()!r}; expected numbers for task=regression.")
     few_integers = not text and len(distinct) <= MOST_CLASSES and bool((distinct == np.floor(distinct)).all())
-    if task == "regression" or (task == "auto" and not text and not few_integers):
+    hardly_twice = usual and len(distinct) > 2 and 2 * len(codes) < 3 * len(distinct)
+    if task == "regression" or (task == "auto" and not text and (not few_integers or hardly_twice)):
         return distinct[codes], None
     if len(distinct) < 2:
         raise DataError(

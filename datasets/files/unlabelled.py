@@ -1,81 +1,162 @@
 """Rows to predict: the inputs of a file, as the rows that a network was trained on had them. Targets are not needed."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from datasets import csv, npz
+from datasets import npz
+from datasets.encoding import Column, Encoding, Problem
+from datasets.files.content import content_of
+from datasets.files.formats import read_sheet
 from datasets.files.h5file import array_at, opened
+from datasets.files.sheet import Format, Sheet
 from datasets.files.tables import as_inputs, existing, listed, nearest
 from datasets.types import Array, DataError
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".npz", ".h5", ".hdf5")
+
+class Unlabelled(NamedTuple):
+    """Rows of a file as a network takes them: `X` (m, d) of those rows that can be answered, and what is to be told.
+
+    `usable` (n,) says which rows of the file these are, `problems` what is wrong with the others; `places` are where
+    rows stand; `kept` the columns that go through to the answers, as text; `notes` what was found.
+    """
+
+    X: Array
+    usable: NDArray[np.bool_]
+    problems: tuple[tuple[str, Problem], ...] = ()
+    kept: tuple[tuple[str, list[str]], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def rows_of(
     path: str,
     width: int,
-    names: Sequence[str] = (),
-    target: str | None = None,
+    encoding: Encoding | None = None,
+    target: Sequence[str] = (),
     inputs: str = "X",
-    delimiter: str | None = None,
-) -> Array:
-    """The rows X (n, width) of a .csv, .npz or .h5 file, in the units of the file.
+    asked: Format | None = None,
+    keep: Sequence[str] = (),
+    names: Sequence[str] = (),
+) -> Unlabelled:
+    """The rows of a table, or of an array in an .npz or .h5 file, in the units of the file.
 
     Arguments:
-        path: the file; a table of text has a header.
-        width: how many columns the network takes.
-        names: what they are called, if that is known: a table's columns are then found by name, in any order.
-        target: the column that was learnt; a table may have it, and it is not read.
+        path: the file, of any kind that trains.
+        width: how many inputs the network takes.
+        encoding: what the columns of its table were; they are found by name, in any order.
+        target: the columns that were learnt; a table may have them, and they are not read.
         inputs: name of the array, in an .npz or .h5 file.
-        delimiter: as of dataset=csv.
+        asked: how the table is written, as in training.
+        keep: columns of the table that go through.
+        names: of a run without an encoding, what its columns are called.
 
-    Raises DataError where the file, a column or a value is missing, not expected, or no number.
+    Raises DataError where the file, or a column, is missing or not expected. Rows with a cell that cannot be used are
+    not in X.
 
     >>> import tempfile
     >>> file = tempfile.mkdtemp() + "/new.csv"
-    >>> _ = Path(file).write_text("weight,height\\n4.5,30\\n")
-    >>> rows_of(file, 2, names=["height", "weight"])
+    >>> with open(file, "w") as out:
+    ...     _ = out.write("weight,height\\n4.5,30\\n")
+    >>> rows_of(file, 2, Encoding((Column("height"), Column("weight")))).X
     array([[30. ,  4.5]])
     """
-    file_path = existing(path, "--data")
-    match file_path.suffix.lower():
-        case ".csv" | ".tsv" | ".txt":
-            return _table_rows(file_path, width, names, target, delimiter)
-        case ".npz":
-            with file_path.open("rb") as file, npz.opened(file, file_path) as archive:
-                array = npz.array_at(archive, inputs, file_path)
-        case ".h5" | ".hdf5":
-            with opened(file_path) as file:
-                array = array_at(file, inputs, file_path)
-        case other:
-            raise DataError(f"--data={path} ends with '{other}'; expected one of {', '.join(SUFFIXES)}.")
-    X, _ = as_inputs(array, f"'{inputs}' in {file_path}", fewest=1)
-    if X.shape[1] != width:
-        raise DataError(
-            f"'{inputs}' in {file_path} has {X.shape[1]} values a row; expected {width}, as the network was trained on."
-        )
-    return X
-
-
-def _table_rows(path: Path, width: int, names: Sequence[str], target: str | None, delimiter: str | None) -> Array:
-    header = csv.header_of(path, delimiter)
-    if names:
-        missing = [name for name in names if name not in header.names]
-        extra = [name for name in header.names if name not in names and name != target]
-        if missing:
-            near = nearest(missing[0], extra)
-            raise DataError(f"{path} has no column {listed(missing)}, which the network was trained on{near}.")
-        if extra:
-            raise DataError(f"{path} has the column {listed(extra)}, which the network was not trained on.")
-        columns = [header.names.index(name) for name in names]
+    file = existing(path, "--data")
+    kind, _ = content_of(file)
+    if kind not in ("npz", "hdf5", "npy", "mat"):
+        return _table(path, width, encoding, target, asked or Format(), keep, names)
+    if keep:
+        raise DataError(f"--keep={keep[0]} names a column of a table, and {file} holds arrays.")
+    if kind == "hdf5":
+        with opened(file) as archive:
+            array = array_at(archive, inputs, file)
     else:
-        columns = [number for number, name in enumerate(header.names) if name != target]
-        if len(columns) != width:
+        with npz.opened(file) as archive:
+            array = npz.array_at(archive, inputs, file)
+    X, _ = as_inputs(array, f"'{inputs}' in {file}", fewest=1, missing=encoding is not None)
+    asks = width if encoding is None else len(encoding.columns)
+    if X.shape[1] != asks:
+        raise DataError(
+            f"'{inputs}' in {file} has {X.shape[1]} values a row; expected {asks}, as the network was trained on."
+        )
+    if encoding is None:
+        return Unlabelled(X, np.ones(len(X), dtype=bool))
+    return _encoded(encoding, X, [], lambda row: f"row {row} (counted from 0)", len(X))
+
+
+def _table(
+    path: str,
+    width: int,
+    encoding: Encoding | None,
+    target: Sequence[str],
+    asked: Format,
+    keep: Sequence[str],
+    names: Sequence[str],
+) -> Unlabelled:
+    text = [column.name for column in encoding.columns if column.kind == "category"] if encoding else []
+    sheet = read_sheet(existing(path, "--data"), asked, [*text, *keep])
+    if encoding is None:
+        encoding = Encoding(tuple(Column(name) for name in (names or [n for n in sheet.names if n not in target])))
+        if len(encoding.columns) != width:
             raise DataError(
-                f"{path} has {len(columns)} columns: {listed(header.names)}; expected {width}, "
+                f"{path} has {len(encoding.columns)} columns: {listed(sheet.names)}; expected {width}, "
                 f"as the network was trained on."
             )
-    ignored = header.names.index(target) if target in header.names and target not in names else -1
-    return np.ascontiguousarray(csv.numbers_of(header._replace(target=ignored), columns))
+    sheet = _renumbered(sheet, encoding, target)
+    absent = [column.name for column in encoding.columns if column.name not in sheet.names and not column.empty]
+    if absent:
+        raise DataError(
+            f"{path} has no column {listed(absent)}, which the network was trained on{nearest(absent[0], sheet.names)}."
+        )
+    for name in keep:
+        if name not in sheet.names:
+            raise DataError(f"--keep={name} is no column of {path}: {listed(sheet.names)}{nearest(name, sheet.names)}.")
+    known = {column.name for column in encoding.columns} | {name for name, _ in encoding.left_out} | {*target, *keep}
+    extra = [name for name in sheet.names if name not in known and name not in sheet.index]
+    notes = [f"{path}: the network was not trained on {listed(extra)}: not used."] if extra else []
+    raw, problems = encoding.read(sheet.columns)
+    found = _encoded(encoding, raw, problems, sheet.place, sheet.rows)
+    kept = tuple((name, _as_text(sheet.columns[name])) for name in keep)
+    return found._replace(kept=kept, notes=(*sheet.notes, *notes, *found.notes))
+
+
+def _renumbered(sheet: Sheet, encoding: Encoding, target: Sequence[str]) -> Sheet:
+    """A table without header: where the target's column is not in it, the columns behind it stand one place nearer."""
+    all_names = {column.name for column in encoding.columns} | {name for name, _ in encoding.left_out} | set(target)
+    if sheet.header or not all(name.isdigit() for name in all_names) or not target:
+        return sheet
+    names = [str(place) for place in range(len(sheet.names) + len(target)) if str(place) not in target]
+    if max(map(int, all_names)) < len(sheet.names) or len(names) != len(sheet.names):
+        return sheet
+    return replace(sheet, columns=dict(zip(names, sheet.columns.values(), strict=True)))
+
+
+def _encoded(encoding: Encoding, raw: Array, problems: list[Problem], place: Any, n: int) -> Unlabelled:
+    bad = {(cell.row, cell.column) for cell in problems}
+    problems = problems + [cell for cell in encoding.refused(raw) if (cell.row, cell.column) not in bad]
+    usable = np.ones(n, dtype=bool)
+    usable[[cell.row for cell in problems]] = False
+    unseen = [row for row, _ in encoding.unseen(raw)]
+    notes = []
+    if unseen:
+        columns = listed(sorted({name for _, name in encoding.unseen(raw)}))
+        notes.append(
+            f"{len(unseen)} labels, in {columns}, stand in no row that was trained on (the first in "
+            f"{place(unseen[0])}): all zeros there."
+        )
+    said = tuple((place(cell.row), cell) for cell in sorted(problems))
+    return Unlabelled(encoding.apply(raw[usable]), usable, said, (), tuple(notes))
+
+
+def _as_text(cells: Any) -> list[str]:
+    """A column that goes through, as it is spelled."""
+    if hasattr(cells, "codes"):
+        values = ["" if value is None else str(value) for value in cells.values] + [""]
+        return [values[code] for code in cells.codes.tolist()]
+    values = cells.tolist() if hasattr(cells, "tolist") else cells
+    return [
+        "" if value is None or value != value else f"{value:g}" if isinstance(value, float) else str(value)
+        for value in values
+    ]

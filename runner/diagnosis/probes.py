@@ -52,7 +52,7 @@ def head_ratios(recipe: Recipe) -> Ratios:
         shift = np.zeros(Y.shape[2])
         shift[output] = 1e-5
         up, down = Z + shift, Z - shift
-        rise = head.cost(up, head.output.value(up), Y) - head.cost(down, head.output.value(down), Y)
+        rise = head.objective(up, head.output.value(up), Y) - head.objective(down, head.output.value(down), Y)
         measured[:, 0, output] = rise / 2e-5
     steep = np.abs(measured) > 1e-6
     ratio = claimed / np.where(steep, measured, 1)

@@ -16,9 +16,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from datasets import DataError, Dataset
+from datasets.fitting import unscaled
 from runner.experiment.compose import Composer
 from runner.experiment.data import (
     Streamed,
+    constant_of,
+    head_of,
     label_values,
     load,
     score_of,
@@ -171,6 +174,9 @@ def _found(plain: dict[str, Any], dataset: Dataset | None) -> Dataset:
 def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
     """The data as arrays, where output function, loss and labels go together."""
     architecture: Architecture = call("architecture", plain["architecture"])
+    _refuse(_unlike_own(architecture, dataset, plain))
+    if architecture.own is not None and dataset.targets is not None:
+        dataset = unscaled(dataset)
     output, loss = _head(architecture, dataset)
     _refuse(_head_problems(architecture, dataset, output, loss))
     _refuse(_label_problems(plain, architecture, dataset, output))
@@ -187,7 +193,7 @@ def _ours(plain: dict[str, Any], data: Material) -> Network:
     architecture = fault.architecture(data.architecture) if fault.architecture else data.architecture
     recipe = _recipe(plain, data, fault, architecture, architecture.hidden)
     if data.source is None:
-        constant = losses.constant_cost(data.loss, data.output, data.sets["train"].Y)
+        constant = constant_of(data.dataset, data.loss, data.output, data.sets["train"].Y)
     else:
         constant = losses.constant_cost_of(data.loss, data.output, *data.source.moments())
     return Network(recipe, architecture.activation, data.loss, constant, problems)
@@ -228,6 +234,7 @@ def _recipe(
     own: OwnSource | None = None,
 ) -> Recipe:
     arguments = {key: value for key, value in plain["optimizer"].items() if key != "name"}
+    head = options(losses, "Head")[data.loss](data.output, architecture.epsilon)
     sets: Mapping[str, Data] = data.sets
     if fault.sets:
         sets = faulty_sets(data.dataset, data.output, plain["dtype"], json.dumps(plain["fault"]))
@@ -235,7 +242,7 @@ def _recipe(
         sets=sets,
         widths=(data.ends[0], *hidden, data.ends[1]),
         activation=options(activations, "Activation")[architecture.activation](),
-        head=options(losses, "Head")[data.loss](data.output, architecture.epsilon),
+        head=head_of(head, data.dataset, data.output, data.labels),
         score=score_of(data.dataset, data.output, data.labels),
         optimizer=function("optimizer", plain["optimizer"]["name"]),
         schedule=call("schedule", plain["schedule"]),
@@ -310,15 +317,26 @@ def _without_missing(node: Any) -> Any:
     return node
 
 
+def _unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, Any]) -> list[str]:
+    """What of the data is for our own networks: one of the user's gets its targets as they are."""
+    problems = []
+    if architecture.own is not None and plain["dataset"].get("target_scaling") not in (None, "none", "auto"):
+        problems.append("dataset.target_scaling must be auto or none with architecture=own: it gets them as they are.")
+    if architecture.own is not None and dataset.class_weight is not None:
+        problems.append("dataset.class_weight must be null with architecture=own, whose cost is its own.")
+    return problems
+
+
 def _head(architecture: Architecture, dataset: Dataset) -> tuple[str, str]:
     """The output function and the loss, `auto` filled in from the labels."""
     output, loss = architecture.output, architecture.loss
     if output == "auto" and dataset.classes is None:
-        output = "identity"
+        output = "sigmoid" if dataset.several else "identity"
     elif output == "auto":
         output = "sigmoid" if len(dataset.classes or ()) == 2 else "softmax"
     if loss == "auto":
-        loss = "cross_entropy" if output in losses.PROBABILITIES and dataset.classes else "mean_squared_error"
+        labelled = dataset.classes is not None or dataset.several
+        loss = "cross_entropy" if output in losses.PROBABILITIES and labelled else "mean_squared_error"
     return output, loss
 
 
@@ -329,7 +347,7 @@ def _head_problems(architecture: Architecture, dataset: Dataset, output: str, lo
             f"architecture.loss={loss} needs probabilities: architecture.output sigmoid or softmax. Got {output!r}"
             + (" (auto: the targets are numbers, not classes)." if architecture.output == "auto" else ".")
         )
-    elif loss.startswith("cross_entropy") and dataset.classes is None:
+    elif loss.startswith("cross_entropy") and dataset.classes is None and not dataset.several:
         problems.append(f"architecture.loss={loss} needs classes, and the targets of {dataset.name} are numbers.")
     if output == "softmax" and dataset.classes is None:
         asked = "output=softmax" if architecture.own is None else "labels=one_hot"

@@ -15,7 +15,8 @@ from datasets import Dataset
 from datasets.preparation import prepare
 from datasets.types import RowStream
 from runner.experiment.schema import options, show, suggest, validate
-from runner.nn import scores
+from runner.nn import heads, losses, scores
+from runner.nn.losses import Head
 from runner.training.recipe import Data
 
 WINDOW_BYTES = 16_000_000  # as float64: rows of a stream that are read at once, and shuffled
@@ -60,7 +61,7 @@ def sets_of(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data],
     for name, rows in (("train", dataset.train), ("val", dataset.validation), ("test", dataset.test)):
         if rows is None:
             continue
-        Y = rows.y[:, None].astype(float) if targets is None else targets[rows.y.astype(np.int64)]
+        Y = rows.y.reshape(len(rows.y), -1).astype(float) if targets is None else targets[rows.y.astype(np.int64)]
         sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
     return sets, labels
 
@@ -134,7 +135,29 @@ def _within_sigmoid(dataset: Dataset) -> bool:
     return bool(values.min() >= 0 and values.max() <= 1)
 
 
+def head_of(head: Head, dataset: Dataset, output: str, labels: np.ndarray) -> Head:
+    """The head for this data: where its targets are scaled or its classes weigh unequally, one that knows it."""
+    if dataset.targets is not None:
+        head = heads.in_units(head, *dataset.targets)
+    if dataset.class_weight is not None:
+        targets = targets_of(dataset, output, labels)
+        assert targets is not None
+        head = heads.weighted(head, heads.by_class(dataset.class_weight, targets))
+    return head
+
+
+def constant_of(dataset: Dataset, loss: str, output: str, Y: np.ndarray) -> float:
+    """What the best constant predictor costs, in the units of the data; `Y` (n, outputs) of the rows to train on."""
+    if dataset.class_weight is None:
+        return losses.constant_cost(loss, output, Y)
+    w = dataset.class_weight[dataset.train.y.astype(np.int64)][:, None]  # of mean 1
+    mean = (w * Y).mean(axis=0)
+    return losses.constant_cost_of(loss, output, mean, (w * (Y - mean) ** 2).mean(axis=0))
+
+
 def score_of(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, Data], Any]:
+    if dataset.several and output == "sigmoid":
+        return lambda A, data: ((A > 0.5) == data.Y).mean(axis=(1, 2))
     if dataset.classes is None:
         return lambda A, data: scores.r_squared(A, data.Y, data.variance)
     if output == "softmax":

@@ -31,6 +31,7 @@ class Head(NamedTuple):
     """Output function and loss as one: A = `output.value`(Z), J = `cost`(Z, A, Y) (K,), dJ/dZ = `dZ`(Z, A, Y, out).
 
     `squared` tells the squared errors from the cross-entropies; `weight`(A) is what the mean multiplies a row's dA by.
+    `optimised` is what dZ is the gradient of, where that is not the cost itself but the cost in other units.
     """
 
     output: Output
@@ -38,6 +39,13 @@ class Head(NamedTuple):
     dZ: Callable[..., Array]
     squared: bool = False
     weight: Callable[[Array], float] = lambda A: 1 / A.shape[1]
+    optimised: Callable[[Array, Array, Array], Array] | None = None
+    made: str = ""  # what runner.nn.heads made of it, in words
+
+    @property
+    def objective(self) -> Callable[[Array, Array, Array], Array]:
+        """What dZ is the gradient of."""
+        return self.cost if self.optimised is None else self.optimised
 
 
 def softmax(Z: Array, out: Array | None = None) -> Array:

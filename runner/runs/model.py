@@ -2,7 +2,8 @@
 
     MLmodel             what it is: signature with shapes and names, code, environment
     model_code.py       a copy of runner/runs/model_code.py: models from code, no pickle
-    artifacts/          weights.npz; network.json, what is computed and what the answers are called
+    artifacts/          weights.npz; network.json, what is computed, of which columns, and what the answers are called;
+                        a copy of datasets/encoding.py, which reads the columns
     input_example.json  a row or two as in the data, and serving_input_example.json, the same as a request
     requirements.txt    mlflow, NumPy and SciPy as in training; conda.yaml and python_env.yaml say so too
 
@@ -22,6 +23,7 @@ import numpy as np
 import yaml
 
 from datasets import Dataset
+from datasets import encoding as tables
 from runner.experiment.experiment import Experiment
 from runner.runs import journal, model_code
 from runner.runs.files import MODEL, SUMMARY, WEIGHTS
@@ -51,7 +53,9 @@ def write(directory: Path, experiment: Experiment, register: str | None = None) 
     shutil.copyfile(directory / WEIGHTS, folder / "artifacts" / WEIGHTS)
     _write_json(folder / "artifacts" / "network.json", network)
     shutil.copyfile(model_code.__file__, folder / "model_code.py")
-    names, target = summary["dataset"]["inputs"], summary["dataset"]["target"] or "prediction"
+    shutil.copyfile(tables.__file__, folder / "artifacts" / "encoding.py")
+    encoding = experiment.dataset.encoding
+    names = [column.name for column in encoding.columns] if encoding else summary["dataset"]["inputs"]
     _environment(folder, summary["versions"])
     kind = _example(folder, example(experiment.dataset), names)
     about = {
@@ -60,7 +64,7 @@ def write(directory: Path, experiment: Experiment, register: str | None = None) 
         "metadata": {"register": register} if register else None,
         "mlflow_version": summary["versions"]["mlflow"],
         "saved_input_example_info": kind,
-        "signature": signature(network, names, target),
+        "signature": signature(network, names, _learned(summary["dataset"], network)),
         "type_hint_from_example": False,
         "utc_time_created": str(datetime.now(UTC).replace(tzinfo=None)),
     }
@@ -99,28 +103,38 @@ def _is_there(directory: Path, register: str | None) -> bool:
     return MODEL in said and (register is None or (about["metadata"] or {}).get("register") == register)
 
 
-def example(dataset: Dataset) -> np.ndarray:
-    """A row or two to train on, in the units of the data, to six digits."""
+def _learned(said: Mapping[str, Any], network: Mapping[str, Any]) -> list[str]:
+    """The names of what is predicted."""
+    return list(network.get("targets") or said.get("targets") or [str(said["target"] or "prediction")])
+
+
+def example(dataset: Dataset) -> list[list[Any]]:
+    """A row or two to train on, in the units of the data, to six digits; of a table as it was before its encoding."""
     X = dataset.first(2 if dataset.n_features <= FEW else 1)
     if dataset.scaling is not None:
         X = X * dataset.scaling.scale + dataset.scaling.shift
-    return np.array([[float(f"{value:.6g}") for value in row] for row in X.tolist()])
+    rows = X.tolist() if dataset.encoding is None else dataset.encoding.decoded(X)
+    return [[float(f"{value:.6g}") if isinstance(value, float) else value for value in row] for row in rows]
 
 
-def signature(network: Mapping[str, Any], names: Sequence[str], target: str) -> dict[str, str]:
-    """What goes in and what comes out, as MLflow writes it: columns by name where there are names, else (-1, d)."""
-    inputs: list[dict[str, Any]] = [{"type": "double", "name": name, "required": True} for name in names]
-    if not names:
-        shape = [-1, network["widths"][0]]
-        inputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": shape}}]
+def signature(network: Mapping[str, Any], names: Sequence[str], targets: Sequence[str]) -> dict[str, str | None]:
+    """What goes in and what comes out, as MLflow writes it: arrays (-1, d); a table's columns the model reads itself.
+
+    MLflow has no type for a column that may hold whole numbers, fractions, text and nothing: it would refuse what
+    predicts. The model names what is missing, and what it cannot use, as `runner.predict` does.
+    """
+    shape = [-1, network["widths"][0]]
+    inputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": shape}}]
     text = network["classes"] is not None and isinstance(network["classes"][0], str)
-    outputs = [{"type": "string" if text else "double", "name": target, "required": True}]
+    kind = "string" if text else "double"
+    outputs = [{"type": kind, "name": target, "required": True} for target in targets]
     params = [{"name": "outputs", "default": False, "shape": None, "type": "boolean"}]
-    return {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": json.dumps(params)}
+    said = {"outputs": json.dumps(outputs), "params": json.dumps(params)}
+    return {"inputs": None if names else json.dumps(inputs), **said}
 
 
 def _flavor(python: str) -> dict[str, Any]:
-    files = {"weights": WEIGHTS, "network": "network.json"}
+    files = {"weights": WEIGHTS, "network": "network.json", "encoding": "encoding.py"}
     return {
         "artifacts": {name: {"path": f"artifacts/{file}", "uri": file} for name, file in files.items()},
         "code": None,
@@ -142,9 +156,8 @@ def _environment(folder: Path, versions: Mapping[str, str]) -> None:
     _write_yaml(folder / "conda.yaml", conda)
 
 
-def _example(folder: Path, X: np.ndarray, names: Sequence[str]) -> dict[str, str]:
+def _example(folder: Path, data: list[list[Any]], names: Sequence[str]) -> dict[str, str]:
     """The example in its two files, and where they are."""
-    data = X.tolist()
     table = {"columns": list(names), "data": data}
     _write_json(folder / "input_example.json", table if names else data)
     _write_json(folder / "serving_input_example.json", {"dataframe_split": table} if names else {"inputs": data})

@@ -59,6 +59,7 @@ def described(experiment: Experiment) -> dict[str, Any]:
         "sha256": experiment.data_digest,
         "inputs": list(dataset.inputs),
         "target": experiment.config["dataset"].get("target"),
+        **({"targets": list(dataset.learned)} if dataset.learned else {}),
         "balance": counts,
     }
 
@@ -73,5 +74,20 @@ def network_of(experiment: Experiment) -> dict[str, Any]:
         "loss": experiment.loss,
         "classes": None if classes is None else list(classes),
         "labels": experiment.labels.tolist(),
+        **_of_the_data(experiment),
         **kind_of(experiment.recipe).recorded(),
     }
+
+
+def _of_the_data(experiment: Experiment) -> dict[str, Any]:
+    """How rows become inputs and outputs become answers, where there is anything to it."""
+    dataset = experiment.dataset
+    found: dict[str, Any] = {}
+    if dataset.encoding is not None:
+        found["encoding"] = dataset.encoding.as_json()
+    if dataset.targets is not None:
+        shift, scale, log = dataset.targets
+        found["target_scaling"] = {"shift": shift.tolist(), "scale": scale.tolist(), "log": log}
+    if dataset.outputs:
+        found["targets"] = list(dataset.outputs)
+    return found

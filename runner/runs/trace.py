@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets import Dataset
+from datasets import encoding as tables
 from runner.experiment.experiment import Experiment
 from runner.experiment.schema import suggest
 from runner.nn.types import Array
@@ -98,14 +99,22 @@ class Trace:
         return pandas.DataFrame(dict(self.values), index=pandas.Index(self.steps, name="step"))
 
     def outputs(self, X: Any) -> Array:
-        """What the network answers to the rows of `X` (n, d), in the units of the data: A (n, outputs).
+        """What the network answers to the rows `X`, in the units of the data: A (n, outputs).
 
-        The columns of a DataFrame are found by name, where the data that was learned from had names.
+        A table (a DataFrame, or columns by name) is read by its names, as a file is; an array (n, columns) has the
+        columns in their order. Raises ValueError, naming row and column, where a cell is missing or cannot be used.
         """
-        X = self._ordered(X)
+        said = self.network.get("encoding")
+        encoding = tables.from_json(said) if said else None
+        names = [column.name for column in encoding.columns] if encoding else None
+        X = self._ordered(X, names)
+        return self.outputs_of(model_code.rows_of(X, encoding, self.network["widths"][0]))
+
+    def outputs_of(self, X: Array) -> Array:
+        """`outputs`, for rows (n, d) that are encoded already."""
         if not self.known:
             return answers(self.network, self.arrays, X, self.scaling)
-        return self._network().outputs(X)
+        return self._network().outputs_of(X)
 
     def answers(self, A: Array) -> np.ndarray:
         """What the outputs `A` (n, outputs) mean: the class of each row as the data names it, or the number: (n,)."""
@@ -115,24 +124,23 @@ class Trace:
         return self._network().answers(A)
 
     def predict(self, X: Any) -> np.ndarray:
-        """The class of each row of `X` (n, d), as the data names it, or the predicted number: (n,)."""
+        """The class of each row of `X`, as the data names it, or the predicted number: (n,). `X` as in `outputs`."""
         return self.answers(self.outputs(X))
 
-    def _ordered(self, X: Any) -> Any:
-        """The columns of a table in the order in which they were learned from."""
-        names = self.summary["dataset"]["inputs"] if self.summary else []
+    def _ordered(self, X: Any, raw: Sequence[str] | None) -> Any:
+        """A table as it is, where `raw` names its columns; of a run without, those columns in their order."""
+        names = raw if raw is not None else self.summary["dataset"]["inputs"] if self.summary else []
         if not names or not hasattr(X, "columns"):
             return X
-        if missing := [name for name in names if name not in list(X.columns)]:
-            there = [str(name) for name in X.columns]
+        there = [str(name).strip() for name in X.columns]
+        if missing := [name for name in names if name not in there]:
             raise ValueError(f"X has no column {missing[0]!r}, which was learned from.{suggest(missing[0], there)}")
+        if raw is not None:
+            return X
         return np.column_stack([np.asarray(X[name], dtype=np.float64) for name in names])
 
     def _network(self) -> model_code.Network:
-        said = self.network
-        return model_code.Network(
-            self.weights, said["activation"], said["output"], said["classes"], said["labels"], self.scaling
-        )
+        return model_code.network_of(self.network, self.weights, self.scaling, tables.from_json)
 
 
 @dataclass(frozen=True)

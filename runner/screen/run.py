@@ -38,6 +38,8 @@ def introduce(experiment: Experiment) -> None:
     )
     if experiment.dataset.source != "made":
         out.print(Text(survey.overview(experiment.dataset)))
+        for line in survey.schema(experiment.dataset):
+            out.print(Text(line))
     shrunk, blas = shrink.describe(recipe), threads.count(recipe)
     if shrunk or blas > 1:
         out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))

@@ -147,7 +147,7 @@ class Stack:
         """Costs and scores of every set, the norms of weights and full-set gradients: all of it with dropout off."""
         values = self._costs_and_scores()
         if self.network.l2 is not None:
-            values["train/objective"] = values["train/cost"] + penalty(self.network, self.layers)
+            values["train/objective"] = self._optimised(values["train/cost"]) + penalty(self.network, self.layers)
         squares = np.add.reduceat(self._both * self._both, self._cuts, axis=2)  # (2, K, W and b of each layer)
         layers = squares[1, :, ::2] + squares[1, :, 1::2]  # (K, layers)
         values["grad_norm"] = np.sqrt(np.add.reduce(layers, axis=1))
@@ -169,6 +169,14 @@ class Stack:
             if name == "train":
                 self._backward(passed, rows.Y)
         return values
+
+    def _optimised(self, cost: Array) -> Array:
+        """What of the training set's cost is optimised: the cost, in the units that the network learns in."""
+        optimised = self.network.head.optimised
+        if optimised is None:
+            return cost
+        passed = self._pass("train")
+        return optimised(passed.Z[-1], passed.A[-1], self.prepared.sets["train"].Y)
 
     def _backward(self, passed: Pass, Y: Array, masks: Sequence[Array] = ()) -> None:
         """The gradients of these rows into `g_layers`, as the fault has them if there is one."""

@@ -10,6 +10,7 @@ import pytest
 from runner import load
 from runner.command.predict import main
 from runner.command.python import run
+from runner.screen.door import refusals
 
 IRIS = "height,weight,Größe\n1,20,klein\n2,18,groß\n3,25,klein\n4,22,groß\n5,21,klein\n6,17,groß\n"
 
@@ -42,7 +43,9 @@ def table(path: Path) -> list[list[str]]:
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """What is said where nothing is predicted."""
-    assert main([str(argument) for argument in arguments]) == 2
+    with pytest.raises(SystemExit) as ended, refusals():
+        main([str(argument) for argument in arguments])
+    assert ended.value.code == 2
     said = capsys.readouterr()
     assert said.out == ""
     return said.err
@@ -144,14 +147,12 @@ def test_a_network_of_the_users_own_predicts_too_and_has_no_model(
     [
         ("weight,hight\n1,2\n", "no column 'height', which the network was trained on (did you mean 'hight'?)"),
         ("a,b\n1,2\n", "no column 'height', 'weight'"),
-        ("weight,height,id\n1,2,3\n", "has the column 'id', which the network was not trained on"),
         ("weight,height\n1,2\n3\n", "line 3: it has 1 values; expected 2"),
-        ("weight,height\n1,2\n3,x\n", "line 3, column 'height' is 'x'; expected a finite number"),
+        ("weight,height\n1,x\n", "line 2, column 'height': it is 'x'; expected a finite number"),
         ("weight,height\n1,\n", "line 2, column 'height': the value is missing"),
-        ("weight,height\n1,inf\n", "line 2, column 'height' is 'inf'"),
-        ("weight,height\n", "is empty below its header; expected one or more rows"),
+        ("weight,height\n1,inf\n", "line 2, column 'height': it is 'inf'"),
+        ("weight,height\n", "is empty below its header; expected rows"),
         ("", "is empty; expected a line with the names"),
-        ("weight,Größe,height\n1,,2\n3,klein,x\n", "line 3, column 'height' is 'x'"),
         ('weight,Größe,height\n1,"klein,2\n3,klein,4\n', "line 2: a quote is out of place"),
     ],
 )
@@ -162,6 +163,32 @@ def test_a_table_that_does_not_fit_is_refused(
     said = refused(capsys, pets, "--data", tmp_path / "new.csv", "--out", tmp_path / "out.csv")
     assert expected in said
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_rows_that_cannot_be_answered_have_an_empty_cell_unless_strict(
+    pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.csv").write_text("id,weight,height\nA7,20,1.5\nA8,,2\nA9,x,2\n")
+    words = [str(pets), "--data", str(tmp_path / "new.csv"), "--out", str(tmp_path / "out.csv"), "--keep", "id"]
+    assert main(words) == 0
+    said = capsys.readouterr().err
+    assert "2 of 3 rows cannot be answered" in said
+    assert "line 3, column 'weight': the value is missing" in said
+    assert "line 4, column 'weight': it is 'x'" in said
+    rows = table(tmp_path / "out.csv")
+    assert rows[0] == ["id", "prediction", "P(klein)"]
+    assert [row[0] for row in rows[1:]] == ["A7", "A8", "A9"]
+    assert rows[1][1]
+    assert rows[2][1:] == rows[3][1:] == ["", ""]
+    assert "no prediction was written" in refused(capsys, *words, "--strict")
+
+
+def test_other_columns_are_not_used_which_is_said(
+    pets: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.csv").write_text("weight,height,age\n20,1.5,3\n")
+    assert main([str(pets), "--data", str(tmp_path / "new.csv")]) == 0
+    assert "was not trained on 'age': not used" in capsys.readouterr().err
 
 
 def test_an_array_that_does_not_fit_is_refused(
@@ -179,7 +206,7 @@ def test_an_array_that_does_not_fit_is_refused(
         ("objects.npz", "holds Python objects"),
         ("nan.npz", "row 0, column 2 (counted from 0) is nan"),
         ("new.csv", "has 2 columns: 'a', 'b'; expected 4"),
-        ("x.json", "ends with '.json'; expected one of .csv"),
+        ("x.json", "is JSON, and no table"),
         ("gone.csv", "--data="),
     ):
         assert expected in refused(capsys, digits, "--data", tmp_path / name), name

@@ -14,8 +14,18 @@ CONF = Path(__file__).resolve().parents[2] / "conf" / "dataset"
 YAMLS = sorted(CONF.glob("*.yaml"))
 MISSING = "???"  # OmegaConf's mark of a value that the user must give
 
-# Bytes are brought to 0..1 as the course does; no other dataset knows its own scale.
-DELIBERATE = {"cats": {"scaling": "divide", "divisor": 255.0}}
+# What a configuration says otherwise than the function: bytes are brought to 0..1 as the course does; of users' files
+# the functions' defaults are how runs of before read them, so that these replay, where new runs look at the file.
+LOOKED_AT = {"missing": "auto", "na": "auto", "scaling": "auto", "target_scaling": "auto"}
+DELIBERATE = {
+    "cats": {"scaling": "divide", "divisor": 255.0},
+    "csv": {**LOOKED_AT, "delimiter": "auto", "header": "auto", "decimal": "auto", "encode": "auto"},
+    "h5": LOOKED_AT,
+    "given": {"scaling": "auto", "target_scaling": "auto"},
+    "images": {"scaling": "auto", "target_scaling": "auto"},
+    "sklearn": {"scaling": "auto", "target_scaling": "auto"},
+    "npz": LOOKED_AT,
+}
 
 
 def function_of(path):

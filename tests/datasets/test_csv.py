@@ -1,5 +1,5 @@
 import time
-from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from datasets import DataError, prepare
 from datasets.csv import csv
-from datasets.files import arrow
+from datasets.encoding import Column, Encoding, coded_of
+from datasets.files import text
+from datasets.files.sheet import Format
 
 
 @pytest.fixture
@@ -107,7 +109,7 @@ def test_numbers_are_read_as_they_were_written(tmp_path_factory, rows):
 @pytest.fixture
 def large(monkeypatch):
     """Every table counts as a large one."""
-    monkeypatch.setattr(arrow, "LARGE", 0)
+    monkeypatch.setattr(text, "LARGE", 0)
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False).map(repr)
@@ -118,15 +120,23 @@ SPELLINGS = st.one_of(NUMBERS, st.sampled_from(["+5", " 7 ", '"8"', "1e3", ".5",
 def test_a_large_table_gives_the_same_bits_by_arrow(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("csv") / "own.csv"
     path.write_text("a,b,y\n" + "".join(",".join(row) + "\n" for row in [*rows, ("1", "2", "one"), ("1", "2", "two")]))
-    layout = import_module("datasets.csv")._layout(path, "y", None)
-    fast = arrow.read(path, layout.names, layout.target, layout.delimiter, layout.header_lines)
-    slow = import_module("datasets.csv")._cells(layout)
-    if fast is None:  # what it refuses, NumPy's parser reads
-        assert any("+" in cell for row in rows for cell in row)
-        return
-    assert fast.X.tobytes() == slow.X.tobytes()
-    said = [[cells.texts[code] for code in cells.codes] for cells in (fast, slow)]
+    slow, fast = _read_both_ways(path)
+    assert slow.rows == fast.rows
+    for name in ("a", "b"):
+        columns = [Encoding((Column(name),)).read(sheet.columns)[0].tobytes() for sheet in (slow, fast)]
+        assert columns[0] == columns[1]
+    said = [[coded.values[code] for code in coded.codes] for coded in (coded_of(s.columns["y"]) for s in (slow, fast))]
     assert said[0] == said[1]
+
+
+def _read_both_ways(path: Path):
+    """The sheet as Python reads it, and as Arrow does."""
+    sheets = []
+    for large in (1 << 60, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(text, "LARGE", large)
+            sheets.append(text.read_text(path, path.read_bytes(), Format(), ["y"]))
+    return sheets
 
 
 @pytest.mark.parametrize(
@@ -136,7 +146,7 @@ def test_a_large_table_gives_the_same_bits_by_arrow(tmp_path_factory, rows):
         ("60,25", "line 3: it has 2 values; expected 3"),
         ("60,25,dog,1", "line 3: it has 4 values; expected 3"),
         ("60,2024-01-01,dog", "line 3, column 'weight' is '2024-01-01'"),
-        ("60,inf,dog", "line 3, column 'weight' is 'inf'"),
+        ("60,inf,dog", "line 3, column 'weight' is inf"),
         ("60,25,", "line 3, column 'pet'.*expected a label"),
         ('60,25,"dog', "line 3: a quote is out of place"),
     ],
@@ -157,7 +167,7 @@ class TestTestTable:
         ("text", "message"),
         [
             ("height,wight,pet\n1,2,cat\n", r"test\.csv has no column 'weight', which .* mean 'wight'"),
-            ("height,weight,age,pet\n1,2,3,cat\n", r"test\.csv has a column 'age', which .*own\.csv has not"),
+            ("height,weight,age\n1,2,3\n", r"test\.csv has no column 'pet', the target.*runner\.predict RUN --data"),
             (
                 "height,weight,pet\n1,2,cat\n\n3,4,cow\n",
                 r"column 'pet' in line 4 of .*test\.csv is 'cow', no class",
@@ -181,11 +191,11 @@ class TestRefusal:
             ("tall", r"own\.csv, line 3, column 'height' is 'tall'; expected a finite number"),
             ("", r"own\.csv, line 3, column 'height': the value is missing; expected a finite number"),
             ("  ", r"line 3, column 'height': the value is missing"),
-            ("nan", "line 3, column 'height' is 'nan'; expected a finite number"),
-            ("-inf", "line 3, column 'height' is '-inf'"),
+            ("nan", "line 3, column 'height': the value is missing; expected a finite number"),
+            ("-inf", "line 3, column 'height' is -inf; expected a finite number"),
             ("1_000", "line 3, column 'height' is '1_000'"),
             ("٣", "line 3, column 'height' is '٣'"),
-            ("1e999", "line 3, column 'height' is '1e999'"),
+            ("1e999", "line 3, column 'height' is inf; expected a finite number"),
             ("1,5", "line 3: it has 4 values; expected 3"),
             ('"1,5"', "line 3, column 'height' is '1,5'"),
         ],
@@ -207,10 +217,6 @@ class TestRefusal:
         with pytest.raises(DataError, match=f"line {line}: it has {count} values; expected 3"):
             csv(write("\n".join(lines)), "pet")
 
-    def test_of_rows_that_all_have_one_more_value_than_the_header(self, write):
-        with pytest.raises(DataError, match="line 2: it has 3 values; expected 2"):
-            csv(write("x,y\n1,2,3\n4,5,6\n"), "y")
-
     def test_counts_lines_as_an_editor_does(self, write):
         text = 'x,y\n1,"two\nlines"\n\nbad,b\n'
         with pytest.raises(DataError, match="line 5, column 'x' is 'bad'"):
@@ -222,11 +228,9 @@ class TestRefusal:
             ("", r"own\.csv is empty; expected a line with the names"),
             ("\n\n", "is empty"),
             ("x,y\n", "empty below its header"),
-            ("x,y\n1,2\n", "one row below its header; expected two or more"),
+            ("x,y\n1,2.5\n", "one row below its header; expected two or more"),
             ("x,y\n1,2\n2,2\n", r"column 'y' of .* single class 2\.0"),
-            ("1,2\n3,4\n", "starts with the numbers '1', '2'; expected a line with the names"),
-            (",x,y\n0,1,2\n", "column 1 has no name in the header"),
-            ("x,y,x\n0,1,2\n", "the header has 'x' 2 times"),
+            ("1,2\n3,4\n", "The first line is numbers: dataset.header=auto takes it for data"),
             ("y\n0\n1\n", "has the target 'y' and no other column"),
             ("x;label\n0,5;1\n", r"target=y is no column of .*: 'x', 'label'"),
         ],
@@ -241,9 +245,9 @@ class TestRefusal:
 
     @pytest.mark.parametrize("where", [0, 20_000])
     def test_of_what_is_no_text(self, write, where):
-        text = "x,y\n" + "1,a\n" * where + "1,é\n"
+        table = "x,y\n" + "1,a\n" * where + "1,é\n"
         with pytest.raises(DataError, match="is not text in UTF-8"):
-            csv(write(text, encoding="latin-1"), "y")
+            csv(write(table, encoding="latin-1"), "y", encoding="utf-8")
 
     @pytest.mark.parametrize("row", ['3,"b', '"3,b'])
     def test_of_a_quote_that_is_never_closed_and_would_swallow_the_rows_below(self, write, row):

@@ -91,7 +91,7 @@ def test_pictures_are_flattened_and_remembered(write):
         ({"X": X, "y": y + np.nan}, {}, r"'y' in .*: row 0 .* is nan"),
         ({"X": X, "y": y * 0}, {}, "single class"),
         ({"X": X.astype("S3"), "y": y}, {}, "'X' in .* holds <U3; expected numbers"),
-        ({"X": np.zeros(6, dtype=[("a", float)]), "y": y}, {}, "'X' in .* expected numbers"),
+        ({"X": np.zeros(6, dtype=[("a", "S3")]), "y": y}, {}, "'X' in .* expected numbers"),
         ({"X": h5py.Empty("f8"), "y": y}, {}, "'X' in .* holds"),
     ],
 )

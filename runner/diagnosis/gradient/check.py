@@ -112,7 +112,7 @@ def _costs(stack: Stack, at: Array) -> Costs:
 def _cost(network: Network, thetas: Array, X1: Array, Y: Array) -> Array:
     """J (B,) of B networks on the same rows, without L2."""
     passed = forward(network, affine_of(thetas, network.widths), make_pass(network.widths, X1, len(thetas)))
-    return network.head.cost(passed.Z[-1], passed.A[-1], Y)
+    return network.head.objective(passed.Z[-1], passed.A[-1], Y)
 
 
 def _squares(thetas: Array, widths: tuple[int, ...]) -> Array:

@@ -82,7 +82,7 @@ def cost(of: Structure, theta: Array) -> float:
     """The mean cost of the structure at `theta` (P,), with L2."""
     values = _forward(of, theta)
     penalty = of.l2 / 2 * sum(float((W * W).sum()) for W in values.W[1:])
-    return float(of.head.cost(values.Z[-1][None], values.A[-1][None], of.Y[None])[0]) + penalty
+    return float(of.head.objective(values.Z[-1][None], values.A[-1][None], of.Y[None])[0]) + penalty
 
 
 def backpropagated(of: Structure, theta: Array) -> Values:

@@ -62,6 +62,8 @@ def without_kernel(recipe: Recipe) -> list[str]:
         "schedules": named.schedule,
     }
     found = [f"{name} (of {group})" for group, name in parts.items() if name not in kernels(group)]
+    if recipe.head.made:
+        found.append(recipe.head.made)
     fault = recipe.fault
     changed = fault.head, fault.activation, fault.back, fault.inputs, fault.gradient, fault.optimizer
     if any(change is not None for change in changed) or not fault.l2 or fault.dropout_at_test:
