@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from runner import load
+from runner import Refusal, load
 from runner.command.predict import main
 from runner.command.python import run
 
@@ -42,10 +42,11 @@ def table(path: Path) -> list[list[str]]:
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     """What is said where nothing is predicted."""
-    assert main([str(argument) for argument in arguments]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err
+    with pytest.raises(Refusal) as refusal:
+        main([str(argument) for argument in arguments])
+    assert refusal.value.code == 2
+    assert capsys.readouterr().out == ""
+    return str(refusal.value)
 
 
 def test_columns_are_found_by_name_and_the_bits_are_those_of_the_run(pets: Path, tmp_path: Path) -> None:
