@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from runner.runs import journal
+from runner.sweeps.planning import cores
 
 ROOT = Path(__file__).resolve().parents[1]
+two_cores = pytest.mark.skipif(cores() < 2, reason="this needs two cores")
 
 
 def start(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.Popen[str]:

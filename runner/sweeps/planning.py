@@ -59,7 +59,10 @@ def _at_once(experiments: Sequence[Experiment], stacks: Sequence[Sequence[int]])
     """Seconds of the training that leaves a core free for more: large networks and kernels have all of them already."""
     recipes = [[experiments[number].recipe for number in numbers] for numbers in stacks]
     by_numpy = [stack for stack in recipes if stack[0].engine == "numpy"]
-    return sum(duration.seconds(stack) for stack in by_numpy if threads.count(stack[0]) < threads.available())
+    counts = [threads.count(stack[0]) for stack in by_numpy]
+    # One thread leaves a core free also where BLAS may have no more (OPENBLAS_NUM_THREADS=1).
+    free = [count == 1 or count < threads.available() for count in counts]
+    return sum(duration.seconds(stack) for stack, has_room in zip(by_numpy, free, strict=True) if has_room)
 
 
 def cores() -> int:

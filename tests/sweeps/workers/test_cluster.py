@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.sweeps.workers.cluster import INSTALL
-from tests.swept import ROOT, runs, same, start, sweep
+from tests.swept import ROOT, runs, same, start, sweep, two_cores
 
 pytestmark = pytest.mark.slow
 RAY = Path(sys.executable).with_name("ray")
@@ -69,6 +69,7 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
                 kill(process)
 
 
+@two_cores
 def test_a_node_killed_in_mid_sweep_costs_nothing_but_time(
     cluster: tuple[str, list[subprocess.Popen[str]]], tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_a_node_killed_in_mid_sweep_costs_nothing_but_time(
     assert same(tmp_path / "ours", tmp_path / "serial") == 120
 
 
+@two_cores
 def test_a_cluster_started_for_the_sweep_gives_the_same_bits(tmp_path: Path) -> None:
     done = sweep(tmp_path / "ours", *SWEEP, "sweep.backend=ray", "sweep.workers=2")
     assert done.returncode == 0, done.stdout + done.stderr
