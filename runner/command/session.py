@@ -152,7 +152,11 @@ class Session:
             return
         experiment_id, run_id = brought[0].experiment_id, brought[0].run_id
         assert experiment_id is not None
-        link = links(uri, experiment_id, None if self.whole else run_id, self.whole.id if self.whole else None)
+        plan = self.results[0].experiment.recipe.plan
+        if self.whole:
+            link = links(uri, experiment_id, None, self.whole.id, plan.objective, plan.mode)
+        else:
+            link = links(uri, experiment_id, run_id)
         ids = {run.directory: run.run_id for run in brought if run.run_id}
         best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
         if self.whole and len(best_first) > 1:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import socket
@@ -287,6 +288,12 @@ def ending(directory: str | os.PathLike[str]) -> Record | None:
     """The end of the run, whatever was added after it; None while it has none. `JournalError` if no file."""
     record = next((record for record in _backwards(directory) if record["kind"] not in LATE), None)
     return record if record is not None and record["kind"] == "end" else None
+
+
+def last_rows(directory: str | os.PathLike[str], most: int) -> list[Record]:
+    """The last rows of the journal, at most so many, in their order. `JournalError` if no file."""
+    rows = (record for record in _backwards(directory) if record["kind"] == "row")
+    return list(itertools.islice(rows, most))[::-1]
 
 
 def _backwards(directory: str | os.PathLike[str]) -> Iterator[Record]:

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
+import re
+
 from runner import Refusal
 from runner.runs.files import hide
 from runner.runs.journal import JournalError
+
+# MLflow's words for a "no" that stays one; what is not among them (a 500, a 503, too many requests) may pass.
+REFUSALS = frozenset(
+    [
+        "INVALID_PARAMETER_VALUE",
+        "BAD_REQUEST",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+        "CUSTOMER_UNAUTHORIZED",
+        "NOT_FOUND",
+        "ENDPOINT_NOT_FOUND",
+        "NOT_IMPLEMENTED",
+        "RESOURCE_DOES_NOT_EXIST",
+        "RESOURCE_ALREADY_EXISTS",
+        "ALREADY_EXISTS",
+    ]
+)
+_SILENCE = re.compile(r"failed with (timeout )?exception")
+TURNED_AWAY = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
+_PASSWORD = re.compile(r"password authentication failed|no password supplied|Access denied for user")
+PASSWORD = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or name the store with them: --store URI"
 
 
 class TrackingError(Refusal):
@@ -13,19 +36,56 @@ class TrackingError(Refusal):
 
 def is_final(error: Exception) -> bool:
     """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
-    ours = (TrackingError, JournalError, FileNotFoundError, LookupError, TypeError, ValueError)
-    refusals = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "PERMISSION_DENIED")
-    return isinstance(error, ours) or getattr(error, "error_code", None) in refusals
+    ours = (TrackingError, JournalError, FileNotFoundError, LookupError, TypeError, ImportError)
+    if isinstance(error, ours) or getattr(error, "error_code", None) in REFUSALS or turned_away(error):
+        return True
+    status = _status(error)
+    if status is not None:  # of an artifact, which goes to the server without MLflow's words
+        return 400 <= status < 500 and status not in (408, 429)
+    return isinstance(error, ValueError)
 
 
-def if_final(error: Exception) -> Exception:
-    """The error, or raise it where trying again may help."""
-    if not is_final(error):
+def is_answer(error: Exception) -> bool:
+    """Whether it is the store's answer about one run; else nobody answers, and it is of no use to ask about others."""
+    code = getattr(error, "error_code", None)
+    said = code not in (None, "TEMPORARILY_UNAVAILABLE") and not _SILENCE.search(str(error))
+    return is_final(error) or said or _status(error) is not None
+
+
+def turned_away(error: Exception) -> bool:
+    """Whether the store wants to know who is there, or does not believe it."""
+    by_code = getattr(error, "error_code", None) in TURNED_AWAY or _status(error) == 401
+    return by_code or bool(_PASSWORD.search(str(error)))
+
+
+def lacks_endpoint(error: Exception) -> bool:
+    """Whether the server does not know the call: it is older than the client."""
+    return getattr(error, "error_code", None) in ("ENDPOINT_NOT_FOUND", "NOT_IMPLEMENTED")
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status of an error of the requests library."""
+    return getattr(getattr(error, "response", None), "status_code", None)
+
+
+def if_answer(error: Exception) -> Exception:
+    """The error, or raise it where the store does not answer at all."""
+    if not is_answer(error):
         raise error
     return error
 
 
 def reason(error: Exception) -> str:
     """The first line of what it says, without a password; its kind, where it says nothing."""
+    if turned_away(error):
+        return f"the store turned us away: {PASSWORD}"
+    if isinstance(error, ModuleNotFoundError) and error.name in DRIVERS:
+        return DRIVERS[error.name]
     lines = hide(str(error)).strip().splitlines()
     return lines[0] if lines else type(error).__name__
+
+
+# What SQLAlchemy imports for a database, and how it is had.
+DRIVERS = {
+    "psycopg": "postgresql:// needs psycopg: pip install 'runner[postgres]', or pip install 'psycopg[binary]'",
+}

@@ -47,6 +47,7 @@ class Following:
         self.closed: float | None = None  # when it was learnt that no more runs come
         self.failures, self.retry_at, self.live_at = 0, 0.0, 0.0
         self.buried = False
+        self.refused: Exception | None = None  # a store's answer that may be another one next time
 
     def step(self) -> None:
         """Open the store if that is still to do, then visit every journal that is due.
@@ -127,6 +128,9 @@ class Following:
             report = functools.partial(self._progress, due)
             for directory, outcome in self.store.push_all(due, closing=self.closed is not None, report=report).items():
                 self._pushed(directory, outcome)
+            if self.refused is not None:  # the others are through; this one is tried again later
+                refused, self.refused = self.refused, None
+                raise refused
         else:
             self.bury()
         if live:
@@ -144,7 +148,10 @@ class Following:
         if directory not in self.sizes:
             return
         if isinstance(outcome, Exception):
-            self._give_up(directory, outcome)
+            if is_final(outcome):
+                self._give_up(directory, outcome)
+            else:
+                self.refused = outcome
             return
         self.sizes[directory] = outcome.offset
         if outcome.deleted or (outcome.done and directory in self.released):

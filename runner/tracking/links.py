@@ -11,19 +11,31 @@ from urllib.parse import quote
 from runner.runs.files import relative, replace_file
 from runner.tracking.state import is_server, public, sqlite_path
 
+WORKFLOW = "workflowType=machine_learning"
 COMPARED = 200  # runs: of more, the UI's comparison is neither quick nor legible
 
 
-def links(store_uri: str, experiment_id: str, run_id: str | None = None, sweep: str | None = None) -> str:
+def links(
+    store_uri: str,
+    experiment_id: str,
+    run_id: str | None = None,
+    sweep: str | None = None,
+    objective: str = "train/cost",
+    mode: str = "min",
+) -> str:
     """The address in MLflow's UI of a run, or of a sweep's runs side by side in the charts, or else of the
-    experiment. Local stores are shown by ``mlflow ui`` at its default address (see `ui_command`)."""
+    experiment. The charts show ten runs: those whose best ``objective`` is best. Without a workflow type the UI takes
+    what it shows for prompts and answers. Local stores are shown by ``mlflow ui`` at its default address (see
+    `ui_command`)."""
     page = f"{_host(store_uri)}/#/experiments/{experiment_id}"
     if run_id is not None:
-        return f"{page}/runs/{run_id}"
+        return f"{page}/runs/{run_id}?{WORKFLOW}"
     if sweep is None:
-        return page
+        return f"{page}?{WORKFLOW}"
     query = quote(f"tags.sweeps LIKE '%{sweep}%'", safe="")
-    return f"{page}/runs?workflowType=machine_learning&compareRunsMode=CHART&searchFilter={query}"
+    key, rising = quote(f"metrics.`best/{objective}`", safe=""), str(mode == "min").lower()
+    order = f"orderByKey={key}&orderByAsc={rising}"
+    return f"{page}/runs?{WORKFLOW}&compareRunsMode=CHART&searchFilter={query}&{order}"
 
 
 def write_comparison(directory: Path, store_uri: str, experiment_id: str, run_ids: Sequence[str]) -> Path:

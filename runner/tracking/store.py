@@ -16,12 +16,13 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from runner.runs import journal
 from runner.runs.files import SUMMARY, alive, alone, write_summary
 from runner.tracking import models
 from runner.tracking.api import Api
-from runner.tracking.errors import TrackingError, if_final
+from runner.tracking.errors import TrackingError, if_answer, lacks_endpoint
 from runner.tracking.opening import make_database, quieten
 from runner.tracking.state import State, public, resolve, sqlite_path
 from runner.tracking.tables import Tables, open_tables
@@ -72,6 +73,7 @@ class Store:
         self.api = Api(self.client)
         self._experiments: dict[str, str] = {}
         self._known: set[str] = set()  # run ids that were seen in this store
+        self._has_models = True  # until a server older than MLflow 3 says otherwise
 
     def experiment(self, name: str) -> str:
         """The id of the experiment called ``name``, made if need be. `TrackingError` if it was deleted."""
@@ -104,8 +106,9 @@ class Store:
         ``report`` is called with the state after every step of a journal. A run that was deleted in the store stays
         deleted. Two processes may push the same journal: they take turns.
 
-        Returns the state of each, or the error for which trying it again is of no use; what else the store raises
-        (it does not answer, its disk is full) is raised, and all may be tried again.
+        Returns the state of each, or the error that the store has answered with, for which the others need not wait
+        (`runner.tracking.errors.is_final` says whether it is to be tried again); that it does not answer is raised,
+        and all may be tried again.
         """
         outcome: dict[Path, State | Exception] = {}
         # In the order of their names, so that two processes which take turns at several never wait for each other.
@@ -171,7 +174,7 @@ class Store:
                 start = journal.first(directory)
                 fresh = State(self.name, start["uid"], self.experiment(start["experiment"]))
             except Exception as error:
-                outcome[directory] = if_final(error)
+                outcome[directory] = if_answer(error)
                 continue
             state = State.load(directory)
             if state is None or (state.store, state.uid) != (fresh.store, fresh.uid):
@@ -223,30 +226,43 @@ class Store:
         if self.tables is not None:
             try:
                 self._write_by(self.tables, portion)
-                return
             except Exception as error:
-                if_final(error)
+                if_answer(error)
+            else:
+                self._complete(portion, outcome)
+                return
         for task, batch in portion:
             if task.directory not in outcome:
                 try:
                     self._write_by(self.api, [(task, batch)])
                 except Exception as error:
-                    outcome[task.directory] = if_final(error)
+                    outcome[task.directory] = if_answer(error)
+                else:
+                    self._complete([(task, batch)], outcome)
 
     def _write_by(self, writer: Tables | Api, portion: Sequence[tuple[Task, Batch]]) -> None:
-        """All the batches, in one transaction where the writer has any, then their artifacts."""
+        """All the batches, in one transaction where the writer has any."""
         run_ids = writer.write([task.work(batch) for task, batch in portion])
-        for task, batch in portion:
-            state = task.state
-            run_id = run_ids[state.uid]
+        for task, _ in portion:
+            state, run_id = task.state, run_ids[task.state.uid]
             if run_id is None:
                 state.deleted = True
                 continue
             state.change = state.change or ("changed" if state.run_id else "new")
             state.run_id = run_id
             self._known.add(run_id)
-            self._log_artifacts(task, batch)
-            state.offset, state.done = batch.offset, batch.done
+
+    def _complete(self, portion: Sequence[tuple[Task, Batch]], outcome: dict[Path, State | Exception]) -> None:
+        """The artifacts of what was written; of a run whose artifacts are refused the journal is not done with."""
+        for task, batch in portion:
+            if task.state.deleted or task.directory in outcome:
+                continue
+            try:
+                self._log_artifacts(task, batch)
+            except Exception as error:
+                outcome[task.directory] = if_answer(error)
+                continue
+            task.state.offset, task.state.done = batch.offset, batch.done
 
     def _log_artifacts(self, task: Task, batch: Batch) -> None:
         """Upload the files and folders; one that is gone or lies outside the directory is noted."""
@@ -256,11 +272,36 @@ class Store:
             if not source.exists() or not source.resolve().is_relative_to(directory.resolve()):
                 task.state.notes.append(f"no artifact {path}")
             elif (source / "MLmodel").is_file():
-                models.log_model(self.client, source, run_id, task.state.experiment_id)
+                self.client.log_artifacts(run_id, str(source), path)  # runs:/RUN/model, on servers of any age
+                task.state.notes += self._log_model(source, task)
             elif source.is_dir():
                 self.client.log_artifacts(run_id, str(source), folder or None)
             else:
                 self.client.log_artifact(run_id, str(source), folder or None)
+
+    def _log_model(self, source: Path, task: Task) -> list[str]:
+        """The model as a logged model of its own page, where the store has such; else a note that it has none."""
+        run_id = str(task.state.run_id)
+        try:
+            if self._has_models:
+                models.log_model(self.client, source, run_id, task.state.experiment_id, task.start["name"])
+                return []
+        except Exception as error:
+            if not lacks_endpoint(error):
+                raise
+            self._has_models = False
+        models.register(self.client, source, run_id)
+        return [f"{self.name} is MLflow {server_version(self.client)}, which has no logged models: it is an artifact"]
+
+
+def server_version(client: Any) -> str:
+    """Which MLflow a server runs."""
+    from mlflow.utils.rest_utils import http_request
+
+    creds = client._tracking_client.store.get_host_creds()
+    with contextlib.suppress(Exception):
+        return str(http_request(creds, "/version", "GET").text).strip()[:20]
+    return "of an unknown version"
 
 
 def own_directory(tags: Mapping[str, str]) -> Path | None:

@@ -24,6 +24,7 @@ from typing import IO, NamedTuple, Self
 from runner.runs.files import relative
 from runner.tracking.state import public, resolve
 
+MOST = 3  # remarks that are told
 LEAVE = 2.0  # seconds given to a tracking process that has no more to do for this command
 
 
@@ -224,10 +225,14 @@ class Tracker:
 
 
 def warning(tracked: Sequence[Tracked], store_uri: str) -> str | None:
-    """What to tell about runs not whole in the store, with the command that mends it; None if all are."""
-    missing = [run for run in tracked if not run.ok]
-    if not missing:
-        return None
+    """What to tell about runs not whole in the store, with the command that brings them there, and remarks, if any."""
+    remarks = list(dict.fromkeys(note for run in tracked if run.ok and run.error for note in run.error.split("; ")))
+    told = [_missing(missing, tracked, store_uri)] if (missing := [run for run in tracked if not run.ok]) else []
+    more = [f"and {len(remarks) - MOST} more remarks"] if len(remarks) > MOST else []
+    return "\n".join([*told, *remarks[:MOST], *more]) or None
+
+
+def _missing(missing: Sequence[Tracked], tracked: Sequence[Tracked], store_uri: str) -> str:
     where = [run.directory for run in missing]
     if len(where) > 3:
         where = [Path(os.path.commonpath(where))]

@@ -24,7 +24,11 @@ STATUS = {"finished": "FINISHED", "pruned": "FINISHED", "diverged": "FAILED", "e
 UID, DIRECTORY, HOST, PID = "runner.uid", "runner.directory", "runner.host", "runner.pid"  # tags of every run
 NOTE = "mlflow.note.content"  # in Markdown: what the UI shows first of a run
 PICTURE = re.compile(r"(!\[[^\]]*\])\((?!\w+:|get-artifact)([^)\s]+\.png)\)")  # at its place in the run's directory
-LARGEST = 1e300  # see `_metric`
+LARGEST = 1e300  # see `_points`
+# What is no hyper-parameter, as it does not change the result: it stands in the run's config.yaml, an artifact.
+RECORDED = ("tracking", "plots", "progress", "sweep", "search", "resume", "diagnosis", "watch")
+LAYER = "/layer_"  # in the keys of which a sweep's run has fewer points, see `is_thinned`
+PER_DOUBLING, LAST = 8, 5  # points of them each time the steps double, and rows at the end that are whole
 
 Point = tuple[str, float, int, int]  # key, value, time, step
 
@@ -75,11 +79,14 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
     comes last, one is added, at the time of the last record: its writer was killed.
     """
     batch, empty = Batch(offset, done=ended), True
+    every = _cadence(directory) if "sweep" in journal.first(directory)["tags"] else 0
     for record, after in journal.read(directory, offset):
         if record["kind"] == "row" and batch.metrics and len(record["values"]) > most - batch.size:
             yield batch
             batch = Batch(batch.offset)
-        _add(batch, record)
+        if record["kind"] == "end" and every:
+            batch.metrics += _last(directory)
+        _add(batch, record, every)
         batch.offset, empty = after, False
         batch.done = ended = record["kind"] == "end" or (ended and record["kind"] in journal.LATE)
         if record["kind"] == "end":
@@ -87,6 +94,7 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
             batch, empty = Batch(after, done=True), True
     if orphaned and not ended:
         last = journal.last(directory)
+        batch.metrics += _last(directory) if every else []
         batch.tags["status"] = "killed"
         batch.ended, batch.done, empty = ("KILLED", last["time"] if last else None), True, False
     if not empty:
@@ -124,7 +132,46 @@ def name_of(start: journal.Record) -> str:
     return str(start["name"])[:250] or "run"
 
 
-def _add(batch: Batch, record: journal.Record) -> None:
+def is_parameter(key: str) -> bool:
+    """Whether a key of the configuration is a hyper-parameter.
+
+    >>> [is_parameter(key) for key in ("optimizer.lr", "tracking.uri", "progress", "search")]
+    [True, False, False, True]
+    """
+    section, dot, _ = key.partition(".")
+    return section not in RECORDED or (section == "search" and not dot)  # `search`: of a sweep's own run
+
+
+def is_thinned(step: int, every: int) -> bool:
+    """Whether the row after ``step`` steps of a sweep's run, logged ``every`` so many, goes without its layers' values.
+
+    They are most of what a store holds. Of a curve that is one of hundreds eight points are enough for each doubling
+    of the steps; the journal has all. A function of the step: whoever brings a journal, and however often that was cut
+    short on the way, the same points come.
+
+    >>> [step for step in range(0, 401, 10) if not is_thinned(step, 10)][15:]
+    [160, 170, 190, 210, 230, 250, 270, 300, 320, 350, 390]
+    """
+    return step > every > 0 and _place(step) == _place(step - every)
+
+
+def _place(step: int) -> int:
+    return math.floor(PER_DOUBLING * math.log2(step))
+
+
+def _cadence(directory: Path) -> int:
+    """The steps between two rows; 0 while there is none but the first."""
+    rows = (record for record, _ in journal.read(directory) if record["kind"] == "row")
+    return next((int(row["step"]) for row in rows if row["step"]), 0)
+
+
+def _last(directory: Path) -> list[Point]:
+    """The last rows, whole: what the newest values are, and what came before a divergence."""
+    rows = journal.last_rows(directory, LAST)
+    return [point for row in rows for point in _points(row["values"], row["time"], row["step"])]
+
+
+def _add(batch: Batch, record: journal.Record, every: int) -> None:
     kind, now = record["kind"], record.get("time", 0)
     batch.tags |= {_key(key): str(value)[:8000] for key, value in (record.get("tags") or {}).items()}
     batch.tags.pop("mlflow.runName", None)  # a run has one name, that of its start
@@ -132,29 +179,35 @@ def _add(batch: Batch, record: journal.Record) -> None:
         batch.tags |= {HOST: str(record["host"]), PID: str(record["pid"])}
     if kind == "start":
         # A store is read by many: a password in a URI (tracking.uri) stays out of it.
-        batch.params = {_key(key): hide(str(value))[:6000] for key, value in record["params"].items()}
+        batch.params = {
+            _key(key): hide(str(value))[:6000] for key, value in record["params"].items() if is_parameter(key)
+        }
         batch.dataset = record["dataset"]
     elif kind == "row":
-        batch.metrics += [_metric(item, now, record["step"]) for item in record["values"].items()]
+        values = record["values"]
+        if is_thinned(record["step"], every):
+            values = {key: value for key, value in values.items() if LAYER not in key}
+        batch.metrics += _points(values, now, record["step"])
     elif kind == "artifact":
         batch.artifacts.append((record["path"], record["folder"]))
     elif kind == "resume":
         batch.resumed = True
         batch.tags["status"] = "running"
     elif kind == "end":
-        batch.metrics += [_metric(item, now, 0) for item in record["metrics"].items()]
+        batch.metrics += _points(record["metrics"], now, 0)
         batch.tags["status"] = record["status"]
         batch.ended = (STATUS.get(record["status"], "KILLED"), now)
 
 
-def _metric(item: tuple[str, float], now: int, step: int) -> Point:
-    """What is not finite, or as good as that, is NaN in the store.
+def _points(values: Mapping[str, float], now: int, step: int) -> list[Point]:
+    """What is finite of a row; what is not, or as good as not, stays in the journal.
 
     MLflow stores inf as 1.797e308, and charts scale their axis by the largest value they find: one such point, or a
-    diverging cost of 1e305 on its way there, flattens every curve beside it. NaN they leave out.
+    diverging cost of 1e305 on its way there, flattens every curve beside it. A curve whose newest value is NaN is not
+    drawn at all, and that of a run that diverged is the one to be looked at. That it diverged, where and at which step
+    say the tags and `first_nonfinite_step`.
     """
-    key, value = item
-    return _key(key), value if abs(value) <= LARGEST else math.nan, now, step
+    return [(_key(key), value, now, step) for key, value in values.items() if abs(value) <= LARGEST]
 
 
 def _key(key: str) -> str:
