@@ -1,6 +1,8 @@
 """Where a run comes from: its command, its configuration, its code and data, the versions of what it ran with."""
 
+import getpass
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -55,6 +57,7 @@ def run_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
     """What a run is searched by: the code, the data, the machine, the fault, and the tags of the configuration."""
     commit, dirty, _ = git()
     tags = {
+        **who(),
         "data.sha256": experiment.data_digest,
         "code.sha256": code_digest(),
         "key": experiment.key(),
@@ -63,13 +66,37 @@ def run_tags(experiment: Experiment, where: Machine) -> dict[str, str]:
         "engine": experiment.recipe.engine,
         **{f"version.{name}": number for name, number in versions().items()},
         **machine_tags(experiment, where),
-        **{str(key): str(value) for key, value in experiment.tracking.tags.items()},
     }
     if digest := kind_of(experiment.recipe).digest:
         tags["network.sha256"] = digest
     if commit:
-        tags |= {"git.commit": commit, "git.dirty": str(dirty).lower()}
-    return tags
+        tags |= {"git.commit": commit, "git.dirty": str(dirty).lower(), "mlflow.source.git.commit": commit}
+    return tags | {str(key): spoken(value) for key, value in experiment.tracking.tags.items()}
+
+
+def spoken(value: str | bool | float) -> str:
+    """A tag's value as yaml would have it.
+
+    >>> [spoken(value) for value in (True, 3, 0.5, "me")]
+    ['true', '3', '0.5', 'me']
+    """
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def who() -> dict[str, str]:
+    """Who ran it, and what: in MLflow's own tags, which its pages have columns for."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # the machine has no name for the user's number, as in a container
+        user = str(os.getuid())
+    return {"mlflow.user": user, "mlflow.source.name": _source(), "mlflow.source.type": "LOCAL"}
+
+
+def _source() -> str:
+    """What Python was started with: the runner itself, or the script or notebook that calls it."""
+    started = Path(sys.argv[0] or "python")
+    ours = started.name == "__main__.py" and started.resolve().parent == Path(__file__).resolve().parents[1]
+    return "python -m runner" if ours or started.name in ("runner", "-m") else str(started)
 
 
 def machine_tags(experiment: Experiment, where: Machine) -> dict[str, str]:

@@ -21,7 +21,7 @@ def fetch(run_id: str, uri: str) -> Path:
     """A local folder with the journal and the artifacts of a run in a store: the run's own directory if it is here.
 
     Else a temporary one, gone when this process ends: the artifacts downloaded, and a journal made of what the store
-    has. In it non-finite values are NaN, whichever they were, and there are no findings. Raises NoRun
+    has. In it non-finite values are missing (NaN in a trace), and there are no findings. Raises NoRun
     where there is no such store or run.
     """
     database = sqlite_path(uri)

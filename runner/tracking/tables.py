@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import secrets
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -119,7 +118,7 @@ class Tables:
                 rows.ids[item.uid] = None
                 continue
             if run_id is None:
-                run_id = secrets.token_hex(8)  # it stands four times in each row of the metrics: half the usual length
+                run_id = uuid.uuid4().hex
                 rows.new[run_id] = self._run(run_id, item)
                 rows.tags[run_id, "mlflow.runName"] = item.name
                 rows.tags |= {(run_id, key): value for key, value in item.tags.items()}

@@ -20,6 +20,7 @@ from runner.command.python import run
 from runner.runs import model_code
 from runner.runs.model import hand_on
 from runner.sync import main
+from runner.tracking.models import name_of
 from runner.tracking.store import Store
 from tests.stores import new_store, push, until
 
@@ -159,7 +160,11 @@ def test_a_command_leaves_one_model_in_the_store_registered_and_replays_add_none
     store = Store(uri)
     (logged,) = models(store)
     run_id = json.loads((tmp_path / "run" / "summary.json").read_text())["mlflow_run_id"]
-    assert (logged.source_run_id, logged.name, logged.status.name) == (run_id, "model", "READY")
+    run = store.client.get_run(run_id)
+    assert (logged.source_run_id, logged.name, logged.status.name) == (run_id, name_of(run.info.run_name), "READY")
+    last = {metric.key: metric.value for metric in logged.metrics}
+    assert last == {key: run.data.metrics[key] for key in last}
+    assert {"train/cost", "train/accuracy"} <= set(last)
     (output,) = store.client.get_run(run_id).outputs.model_outputs
     assert output.model_id == logged.model_id
     (version,) = store.client.search_model_versions("name = 'Exclusive or'")

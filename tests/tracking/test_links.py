@@ -25,12 +25,16 @@ def test_the_page_of_a_comparison_leads_to_the_runs_best_first(tmp_path):
 def test_links_and_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     local, server = "sqlite:///mlflow.db", "http://me:secret@box:80/"
-    assert links(local, "3", "ab") == "http://127.0.0.1:5000/#/experiments/3/runs/ab"
-    assert links(server, "3") == "http://me@box:80/#/experiments/3"
+    learning = "workflowType=machine_learning"
+    assert links(local, "3", "ab") == f"http://127.0.0.1:5000/#/experiments/3/runs/ab?{learning}"
+    assert links(server, "3") == f"http://me@box:80/#/experiments/3?{learning}"
     assert links(local, "3", sweep="s1") == (
         "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning"
         "&compareRunsMode=CHART&searchFilter=tags.sweeps%20LIKE%20%27%25s1%25%27"
+        "&orderByKey=metrics.%60best%2Ftrain%2Fcost%60&orderByAsc=true"
     )
+    best = "&orderByKey=metrics.%60best%2Fval%2Faccuracy%60&orderByAsc=false"
+    assert links(local, "3", None, "s1", "val/accuracy", "max").endswith(best)
     assert ui_command(local) == "mlflow ui --backend-store-uri sqlite:///mlflow.db"
     assert ui_command("sqlite:////data/m.db") == "mlflow ui --backend-store-uri sqlite:////data/m.db"
     assert ui_command(server) is None

@@ -1,13 +1,10 @@
 """A real `mlflow server` on loopback, and what becomes of runs while it is not there."""
 
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from runner.runs.journal import Journal
 from runner.sync import main
 from runner.tracking.state import State
 from runner.tracking.store import Store
+from tests.servers import Server, begin, ended, environment
 from tests.stores import dump, new_store, push, runs, until, whole, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,64 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
 
 
-def environment():
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
-    return {**kept, "PYTHONPATH": str(ROOT), "MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-class Server:
-    """One that can be stopped and started again at the same address."""
-
-    def __init__(self, database, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.uri, self.folder, self.process = f"http://127.0.0.1:{port}", folder, None
-        where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        store = ["--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(folder / "artifacts")]
-        self.command = [sys.executable, "-W", "ignore", "-m", "mlflow", "server", *where, *store]
-
-    def start(self):
-        with (self.folder / "server.log").open("ab") as log:
-            streams = {"stdout": log, "stderr": log, "start_new_session": True}
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=environment(), **streams)
-        until(self.answers, 120)
-
-    def answers(self):
-        try:
-            with urllib.request.urlopen(f"{self.uri}/health", timeout=1) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    def stop(self):
-        if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
-
-
 @pytest.fixture
 def server(tmp_path_factory, tmp_path):
-    made = new_store(tmp_path_factory, tmp_path / "server")
-    server = Server(Path(made.removeprefix("sqlite:///")), tmp_path / "server")
+    server = Server(new_store(tmp_path_factory, tmp_path / "server"), tmp_path / "server")
     yield server
     server.stop()
-
-
-def begin(folder, uri, *more):
-    arguments = [sys.executable, "-m", "runner", "dataset=xor", "hydra.run.dir=run", f"tracking.uri={uri}", *more]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(arguments, cwd=folder, env=environment(), **pipes)
-
-
-def ended(process):
-    try:
-        out, _ = process.communicate(timeout=300)
-    finally:
-        process.kill()
-    assert process.returncode == 0, out
-    return out
 
 
 def sync(folder):

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from mlflow.exceptions import INTERNAL_ERROR, MlflowException
 
+from runner.experiment.identity import NOT_DECISIVE
 from runner.runs import journal
 from runner.runs.journal import Journal
 from runner.tracking.errors import TrackingError
@@ -127,7 +131,7 @@ def test_every_status_has_its_word_in_mlflow(uri, tmp_path, status, mlflow):
     assert (run.info.status, run.data.tags["status"]) == (mlflow, status)
 
 
-def test_what_is_not_finite_is_nan_in_the_store(uri, tmp_path):
+def test_nothing_that_is_not_finite_is_the_newest_value_of_a_key(uri, tmp_path):
     directory = tmp_path / "run"
     with Journal.create(directory, name="n", experiment="demo") as writer:
         writer.row(0, {"train/cost": 1e300, "grad_norm": 2.0})
@@ -137,10 +141,75 @@ def test_what_is_not_finite_is_nan_in_the_store(uri, tmp_path):
     store = Store(uri)
     run_id = push(store, directory).run_id
     points = stored(store, run_id)
-    assert [value for _, _, value in points["train/cost"]] == ["1e+300", "nan", "nan"]
-    assert [value for _, _, value in points["grad_norm"]] == ["2.0", "nan", "nan"]
-    assert [value for _, _, value in points["last"]] == ["nan"]
+    assert [value for _, _, value in points["train/cost"]] == ["1e+300"]
+    assert [value for _, _, value in points["grad_norm"]] == ["2.0"]
+    assert "last" not in points
     assert [value for _, _, value in points["diverged"]] == ["1.0"]
+    newest = store.client.get_run(run_id).data.metrics
+    assert newest["train/cost"] == 1e300
+    assert all(math.isfinite(value) for value in newest.values())
+
+
+def test_one_run_that_is_refused_blocks_no_other(uri, tmp_path):
+    store = Store(uri)
+    directories = [write(tmp_path / name) for name in ("a", "b", "c")]
+    artifacts = store.client.log_artifact
+
+    def log_artifact(run_id, path, folder=None):
+        """A store that has no room for one of the files, as a server would say it."""
+        if Path(path).read_text() == "b":
+            raise MlflowException("too much", error_code=INTERNAL_ERROR)
+        artifacts(run_id, path, folder)
+
+    store.client.log_artifact = log_artifact
+    outcome = store.push_all(directories, closing=True)
+    assert [isinstance(outcome[each], State) and outcome[each].done for each in directories] == [True, False, True]
+    store.client.log_artifact = artifacts
+    assert all(each.done for each in store.push_all(directories, closing=True).values())
+    for directory in directories:
+        whole(store, directory, "FINISHED")
+
+
+def test_parameters_are_hyper_parameters(uri, tmp_path):
+    from runner.experiment.build import compose
+    from runner.runs.provenance import flat
+
+    params = flat(compose(["dataset=xor"]).config)
+    directory = write(tmp_path / "run", params=params)
+    store = Store(uri)
+    kept = set(store.client.get_run(push(store, directory).run_id).data.params)
+    decisive = {key for key in params if key.partition(".")[0] not in NOT_DECISIVE}
+    assert kept == decisive
+    assert "optimizer.lr" in kept
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9, 100, 201])
+def test_the_layers_of_a_sweeps_run_have_fewer_points_and_all_that_matter(uri, tmp_path, rows):
+    directory = tmp_path / "run"
+    with Journal.create(directory, name="n", experiment="demo", tags={"sweep": "ab"}) as writer:
+        for row in range(rows):
+            writer.row(5 * row, {"train/cost": 1.0 + row, "grad_norm/layer_1": 2.0 + row})
+        writer.end("finished")
+    store = Store(uri)
+    points = stored(store, push(store, directory).run_id)
+    assert [step for step, _, _ in points["train/cost"]] == [5 * row for row in range(rows)]
+    layers = [step // 5 for step, _, _ in points["grad_norm/layer_1"]]
+    assert {0, rows - 1, max(rows - 2, 0)} <= set(layers) <= set(range(rows))
+    assert len(layers) <= rows / 8 + 7
+    assert max(np.diff(layers), default=0) <= 8
+
+
+def test_the_same_points_come_however_a_journal_is_cut(uri, tmp_path):
+    store, directory = Store(uri), tmp_path / "run"
+    with Journal.create(directory, name="n", experiment="demo", tags={"sweep": "ab"}) as writer:
+        for row in range(60):
+            writer.row(5 * row, {"train/cost": 1.0 + row, "grad_norm/layer_1": 2.0 + row})
+            if row % 7 == 0:
+                push(store, directory, closing=False)
+        writer.end("finished")
+    piecewise = stored(store, push(store, directory).run_id)
+    (directory / "tracking.json").unlink()
+    assert stored(store, push(store, directory).run_id) == piecewise
 
 
 def test_artifacts_are_stored_beside_the_database(uri, tmp_path):
