@@ -38,7 +38,7 @@ class Tracking:
     uri: str
     experiment: str
     run_name: str | None
-    tags: dict[str, str]
+    tags: dict[str, str | bool | int | float]
     wait: bool
     register: str | None = None
 
