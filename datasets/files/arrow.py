@@ -9,7 +9,7 @@ import numpy as np
 
 from datasets.encoding import Coded
 from datasets.files.dialect import LOOKED_AT, Dialect, end_of, lines_of
-from datasets.files.sheet import Format, kept_as_text
+from datasets.files.sheet import Format, kept_as_text, numbers_of
 from datasets.types import DataError
 
 Read = tuple[list[str], list[Any], int]
@@ -20,8 +20,6 @@ def read(whole: str, dialect: Dialect, asked: Format, text: Collection[str | int
 
     A column whose first rows are numbers is read as numbers; where that fails further down, all are read as texts.
     """
-    from datasets.files.text import numbers_of
-
     head = whole[: end_of(whole, dialect.skip + LOOKED_AT + 1)]
     try:
         rows = [line.cells for line in lines_of(head, dialect.delimiter, Path("")) if line.number > dialect.skip]

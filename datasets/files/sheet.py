@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from datasets.encoding import MISSING_WORDS
+import numpy as np
+
+from datasets.encoding import MISSING_WORDS, is_missing
 from datasets.types import DataError
 
 Decimal = Literal["auto", ".", ","]
@@ -81,3 +83,19 @@ def kept_as_text(names: Sequence[str], text: Collection[str | int]) -> set[int]:
 def refuse_none(path: Path, rows: int) -> None:
     if rows == 0:
         raise DataError(f"{path} has no rows; expected two or more.")
+
+
+def numbers_of(cells: list[str], decimal: str, missing: tuple[str, ...]) -> Any:
+    """The cells as numbers (n,), where all of them are written plainly or missing; else as they are."""
+    joined = "".join(cells)
+    if not joined.isascii() or "_" in joined or (decimal == "," and ("." in joined or "," in joined)):
+        return cells
+    try:
+        return np.array(list(map(float, cells)))
+    except ValueError:
+        pass
+    gone = [is_missing(cell, missing) for cell in cells]
+    try:
+        return np.array([float("nan") if lost else float(cell) for cell, lost in zip(cells, gone, strict=True)])
+    except ValueError:
+        return cells

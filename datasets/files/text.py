@@ -9,7 +9,7 @@ import numpy as np
 from datasets.encoding import Coded, is_missing, number_of
 from datasets.files.content import decoded
 from datasets.files.dialect import LOOKED_AT, Dialect, Line, dialect_of, lines_of
-from datasets.files.sheet import Format, Sheet, kept_as_text, named
+from datasets.files.sheet import Format, Sheet, kept_as_text, named, numbers_of
 from datasets.types import DataError
 
 LARGE = 8_000_000  # bytes from which on Arrow's import is soon paid for
@@ -107,22 +107,6 @@ def _units(columns: Sequence[Sequence[str]], decimal: str) -> bool:
             numeric.append(column[0])
     words = [cell for cell in numeric if cell and not is_missing(cell) and number_of(cell, decimal) is None]
     return bool(words) and len(words) >= len(numeric) / 2 and all(number_of(cell, decimal) is None for cell in numeric)
-
-
-def numbers_of(cells: list[str], decimal: str, missing: tuple[str, ...]) -> Any:
-    """The cells as numbers (n,), where all of them are written plainly or missing; else as they are."""
-    joined = "".join(cells)
-    if not joined.isascii() or "_" in joined or (decimal == "," and ("." in joined or "," in joined)):
-        return cells
-    try:
-        return np.array(list(map(float, cells)))
-    except ValueError:
-        pass
-    gone = [is_missing(cell, missing) for cell in cells]
-    try:
-        return np.array([float("nan") if lost else float(cell) for cell, lost in zip(cells, gone, strict=True)])
-    except ValueError:
-        return cells
 
 
 def _sheet(

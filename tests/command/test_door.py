@@ -341,7 +341,8 @@ def test_everything_that_the_contract_names_is_in_the_store(tracked: Path) -> No
     assert diverged["metrics"]["diverged"] == 1
     assert diverged["metrics"]["best/train/cost"] < 0.7
     assert diverged["tags"]["fault"] == "flipped_sign"
-    assert {274, 275, 276} <= set(diverged["steps"])
+    assert max(diverged["steps"]) == 274  # the newest value is finite: MLflow draws no curve that ends in NaN
+    assert diverged["metrics"]["first_nonfinite_step"] == 275
     assert max(run["largest"] for run in runs) < 1e300
     swept = [run for run in runs if "sweep" in run["tags"]]
     assert {run["name"] for run in swept} == {
