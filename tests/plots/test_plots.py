@@ -322,21 +322,20 @@ def test_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     assert err == ""
     shutil.rmtree(tmp_path / "run" / "plots")
     monkeypatch.setattr(sys, "argv", ["runner.plots", str(tmp_path / "run"), str(tmp_path / "nothing")])
-    with pytest.raises(SystemExit) as exit_:
+    with pytest.raises(Refusal) as refusal:
         main()
-    assert exit_.value.code == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err == f"{tmp_path / 'nothing'} holds no run: there is no journal.jsonl in it.\n"
+    assert refusal.value.code == 2
+    assert capsys.readouterr().out == ""
+    assert str(refusal.value) == f"{tmp_path / 'nothing'} holds no run: there is no journal.jsonl in it."
     assert not (tmp_path / "run" / "plots").exists()
 
 
 def test_matplotlib_is_imported_late_and_pyplot_never(tmp_path: Path) -> None:
     code = (
-        "import sys, runner.__main__, runner.sweeps.jobs, runner.runs.trace\n"
+        "import sys, runner.__main__, runner.sweeps.jobs, runner.command.python\n"
         "assert 'matplotlib' not in sys.modules\n"
         "from runner import plots\n"
-        f"runner.runs.trace.run(['dataset=xor', 'training.iterations=1'], {str(tmp_path)!r})\n"
+        f"runner.command.python.run(['dataset=xor', 'training.iterations=1'], {str(tmp_path)!r})\n"
         f"assert plots.draw({str(tmp_path)!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules"
     )
