@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from runner import load, plots
+from runner import Refusal, load, plots
 from runner.command.python import run
 from runner.plots.curves import units
 from runner.plots.style import SETS, headline, layer_colours, percent
