@@ -5,9 +5,9 @@ all arrive this way, artifacts included; what is in the store already stays as i
 """
 
 from runner.command.sync import main
-from runner.screen.door import door
 
 if __name__ == "__main__":
+    from runner.screen.door import door  # late, with what it prints by: --help needs none of it
     from runner.tracking.opening import lighten
 
     lighten()

@@ -34,8 +34,9 @@ def conclude_sweep(
     told()
     _after(here, results, leaderboard.kept(results))
     best = leaderboard.ranked(results)[0]
-    here.follow(summary.record(whole.id, whole.directory, results, here.words, params or {}))
+    own = summary.record(whole.id, whole.directory, results, here.words, params or {})
     _report(here, whole, best)
+    here.follow(own)
 
 
 def _after(here: Session, results: Sequence[Result], kept: Sequence[Result]) -> None:

@@ -57,7 +57,8 @@ ASK = """
 import sys
 import numpy as np, mlflow, pandas as pd
 model, X = mlflow.pyfunc.load_model(sys.argv[1]), np.load(sys.argv[2])
-names = ["height", "weight"] if model.metadata.get_input_schema() is None else []
+by_name = model.unwrap_python_model().network.encoding is not None  # of a table
+names = ["height", "weight"] if by_name else []
 given = pd.DataFrame(X, columns=names)[names[::-1]] if names else X
 labels = np.asarray(model.predict(given), dtype=str)
 np.savez(sys.argv[3], labels=labels, A=model.predict(given, params={"outputs": True}))

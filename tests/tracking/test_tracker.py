@@ -213,7 +213,7 @@ def test_eight_processes_on_a_fresh_store_are_all_recorded(tmp_path, start):
 
 def test_a_warning_names_one_folder_for_many_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tracked = [Tracked(Path.cwd() / "sweep" / str(n), None, None, n == 0, "no disk") for n in range(9)]
+    tracked = [Tracked(Path.cwd() / "sweep" / str(n), None, None, n == 0, "no disk" if n else None) for n in range(9)]
     text = warning(tracked, "sqlite:///mlflow.db")
     assert text.startswith("8 of 9 runs are not whole in sqlite:///")
     assert "(no disk)" in text
