@@ -223,7 +223,7 @@ def _serve() -> None:
             self.network = read(*(Path(context.artifacts[name]) for name in ("weights", "network", "encoding")))
 
         # MLflow warns where there is no hint, and makes a schema of most: not of this one.
-        def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> Any:
+        def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:
             A = self.network.outputs(model_input)
             if (params or {}).get("outputs"):
                 return A
