@@ -4,8 +4,10 @@ import io
 import math
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 
@@ -28,8 +30,10 @@ def bars() -> str:
     return BARS
 
 
-def console() -> Console:
+def console() -> "Console":
     """Standard output. Where it is not a terminal nothing is coloured, and lines are as long as they are."""
+    from rich.console import Console  # late: every door comes by here, and many print plain lines only
+
     return Console(highlight=False, width=None if sys.stdout.isatty() else 160, soft_wrap=True)
 
 

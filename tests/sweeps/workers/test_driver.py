@@ -24,7 +24,7 @@ from runner.sweeps.planning import stacks
 from runner.sweeps.workers import driver as executor
 from runner.sweeps.workers.driver import ATTEMPTS
 from runner.sweeps.workers.processes import Processes, how
-from runner.sweeps.workers.worker import CrewError, Died, Message, Order, Ready, carry_out
+from runner.sweeps.workers.worker import CrewError, Died, Message, Order, Ready, Said, carry_out
 from tests.swept import ROOT, children, nothing_left, rows, same, start, sweep, with_deadly_init
 
 
@@ -54,7 +54,7 @@ class Mortal:
     def _work(self, order: Order, dataset: Dataset, dies: bool) -> Iterator[Message]:
         for message in carry_out(order, dataset, lambda: self.stopped):
             yield message
-            if dies:  # having said the half of it
+            if dies and isinstance(message, Said):  # having said the half of it
                 yield Died("its process died: of old age")
 
     def stop(self) -> None:
