@@ -308,7 +308,7 @@ class Search:
             summed = gives is not None and gives.target.op == "leaf"  # a gradient that is being summed up
             likely = 2.5 if summed else 0.8 if gives is not None else 0.0 if takes is not None else 1.0
             if not np.any(node.value):
-                likely = 1.2  # nothing, which may be where a sum begins
+                likely = 1.1 if takes is not None else 2.6  # nothing, which may be where a sum begins
             return likely + 2 * vindicated, "no adjoint"
         if vindicated:
             return 6.0, "right"
