@@ -21,6 +21,7 @@ from runner.training.own.network import NetworkError, NetworkProblem, OwnNetwork
 
 STEPS = 5
 LR = 0.01
+NEEDS_MORE = ("the corrected moments are fed back", "the bias correction is missing")  # than a change of one line
 CLOSE = 1e-9  # so much of its size may a step be off
 BETAS, EPSILONS = (0.9, 0.99, 0.999), (1e-8, 1e-7, 1e-6, 0.0)
 
@@ -73,7 +74,8 @@ def updates(
         if rule is not None and any(each.kind == rule.name for each in mistakes) and rule.name in MISTAKES:
             continue
         right = _mends(base, at, sign, name, known)
-        mended = repair([(source.file, line) for line in inside], [], set(), right, until) if inside else None
+        alone = inside and (rule is None or rule.name not in NEEDS_MORE)
+        mended = repair([(source.file, line) for line in inside], [], set(), right, until) if alone else None
         mistake = _told(source, inside, name, rule, mended, layers, code.co_name)
         if mistake is not None and mistake.line not in [each.line for each in mistakes]:
             mistakes.append(mistake)
@@ -150,7 +152,7 @@ def _told(
 ) -> LineMistake | None:
     layer = layers.get(name)
     wrong = rule.name if rule is not None and not rule.right else ""
-    if mended is not None and wrong not in ("the corrected moments are fed back", "the bias correction is missing"):
+    if mended is not None:
         kind = wrong or KINDS.get(mended.kind, mended.kind)
         text = line_text(source.file, mended.line)
         says = f"step(lr) of {name}: `{mended.old}` should be `{mended.new}`" if mended.old else f"step(lr) of {name}"
