@@ -18,7 +18,7 @@ from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
 from runner.diagnosis.line.protocol import Point, traced
 from runner.diagnosis.line.repair import Repair, repair
-from runner.diagnosis.line.sentences import called_sentences, located_sentence, repaired_sentence
+from runner.diagnosis.line.sentences import called_sentences, forked_sentence, located_sentence, repaired_sentence
 from runner.diagnosis.line.stepwise import stepwise
 from runner.diagnosis.line.tape import Node
 from runner.diagnosis.line.within import generators
@@ -80,8 +80,9 @@ def diagnose(
     mistakes = [repaired_sentence(each, found, layers or {}, len(changes)) for each in changes]
     if mended is not None and (calls := wrong_calls(mended, found)) is not None:
         mistakes = called_sentences(*calls, found, layers or {})
-    if not mistakes and found.suspects and (only := located_sentence(found, layers or {})) is not None:
-        mistakes = [only]
+    if not mistakes and found.suspects:
+        only = forked_sentence(found, layers or {}) or located_sentence(found, layers or {})
+        mistakes = [only] if only is not None else []
     return Diagnosis(False, True, found.arrays, tuple(mistakes), found.lost)
 
 
@@ -139,7 +140,10 @@ def mend(
 
     likely = [place for each in found.suspects if each.score < DOUBTFUL for place in _places(each.node)]
     further = [each.node.place for each in found.suspects if each.score >= DOUBTFUL]
-    known = {each.node.place for each in found.suspects if each.score > DOUBTFUL}
+    right_ones = [
+        each for each in found.suspects if each.score > DOUBTFUL or (each.gives and each.gives.what == "whole")
+    ]
+    known = {each.node.place for each in right_ones}
     return repair(list(dict.fromkeys(likely))[:PLACES], list(dict.fromkeys(further))[:PLACES], known, right, until)
 
 

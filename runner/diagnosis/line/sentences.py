@@ -61,6 +61,35 @@ def called_sentences(
     return made
 
 
+def forked_sentence(found: Located, layers: Mapping[str, int]) -> LineMistake | None:
+    """Several lines take one right gradient, and none makes a right one of it: then it is not what they were to get."""
+    if found.proof is not None:
+        return None
+    likely = [each for each in found.suspects if each.score <= 1 and each.takes is not None and each.source is not None]
+    takers = [each for each in likely if likely[0].source is each.source]
+    if len(takers) < 2 or takers[0].takes is None or takers[0].source is None:
+        return None
+    source, target = takers[0].source, takers[0].takes.target
+    file, line = _named_at(source, [each.node.line for each in takers])
+    lines = " and ".join(str(each.node.line) for each in takers)
+    says = f"What it hands on is the gradient of {described(target)}; lines {lines} take it, and none of them makes a"
+    says += " right gradient of it."
+    layer, array = _of_what(found, layers, file, line)
+    return LineMistake(file, line, source.function, line_text(file, line), layer, array, "step missing", says, "")
+
+
+def _named_at(source: Node, takers: Sequence[int]) -> tuple[str, int]:
+    """Where a value got the name by which it is taken: the last line before that only names it, or that made it."""
+    name, line = "", source.line
+    for number in range(source.line, min(takers)):
+        words = line_text(source.file, number).split(" = ")
+        if number == source.line and len(words) == 2:
+            name = words[0]
+        elif len(words) == 2 and name and words[1] == name:
+            name, line = words[0], number
+    return source.file, line
+
+
 def located_sentence(found: Located, layers: Mapping[str, int]) -> LineMistake | None:
     """No change was found: where it goes wrong, and what should stand there if that was proved; None where a line
     would be a guess.
