@@ -102,10 +102,14 @@ class Source:
         return None
 
     def with_line(self, mended: Repair) -> str:
-        """The text with a change of one line in it."""
-        lines = list(self.lines)
-        row = lines[mended.line - 1]
-        lines[mended.line - 1] = row[: len(row) - len(row.lstrip())] + mended.text
+        """The text with a change in it; a statement of several lines is on its first then, and all others stay."""
+        lines, found = list(self.lines), self.statement(mended.line)
+        first = last = mended.line
+        if found is not None and not isinstance(found[2], ast.For | ast.If | ast.While):
+            first, last = found[2].lineno, found[2].end_lineno or mended.line
+        row = lines[first - 1]
+        text = row[: len(row) - len(row.lstrip())] + mended.text
+        lines[first - 1 : last] = [text, *[""] * (last - first)]
         return "\n".join(lines) + "\n"
 
     def put(self, functions: Functions) -> None:
