@@ -5,6 +5,7 @@ Nothing is known of it but the two. Where they disagree it is first recognised b
 """
 
 from collections.abc import Callable, Sequence
+from time import monotonic
 
 import numpy as np
 
@@ -12,8 +13,12 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
+from runner.diagnosis.line.costs import CostMistake, adding_up, turned, unpaired
 from runner.diagnosis.line.diagnose import SECONDS, diagnose, verdicts
+from runner.diagnosis.line.mixing import unmixed
 from runner.diagnosis.line.protocol import Point
+from runner.diagnosis.line.summed import summed
+from runner.diagnosis.line.updates import updates
 from runner.nn.types import Array, Part
 from runner.training.kinds import kind_of
 from runner.training.own.load import load
@@ -53,9 +58,7 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     costs = gradcheck.one_by_one(cost)
     samples = gradcheck.SAMPLES if len(theta) < WIDE else gradcheck.SAMPLES // 2
 
-    def fresh() -> OwnNetwork:
-        return load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
-
+    fresh = _maker(recipe)
     with watched(network.label):
         seen = verdicts(fresh, Point(theta, X, Y, seed))
         if seen.followed:
@@ -63,21 +66,109 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
             found = gradcheck.compared(gradient(theta), gradient(theta), true, parts, samples, seed)
         else:
             found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
+    at = Point(theta, X, Y, seed)
+    of_cost = _cost_mistake(fresh, recipe, at)
+    if of_cost is not None:
+        return _of_cost(found, of_cost)
+    if not np.allclose(found.gradient, found.again, rtol=1e-9, atol=1e-300):
+        lines = summed(fresh, at)
+        found = naming.named(found, costs, theta, parts, len(data.X), None)
+        return found._replace(lines=tuple(lines))
     if found.ok:
-        wrong = _update(network, gradient, theta, parts) if source.options.update == "own" else None
-        return found._replace(ok=False, mistake=wrong) if wrong else found
+        return _stepped(found, fresh, network, gradient, recipe, at, 1.0, seconds)
+    if seen.followed and _all_minus(found):
+        few = [_few(recipe, at, number) for number in range(3)]
+        of_cost = turned(fresh, few, monotonic() + seconds)
+        if of_cost is not None:
+            return _of_cost(found, of_cost)
+        if network.functions.step is not None and _adds(fresh(), at):
+            found = _minus(found, source.options.update == "own")
+            return _stepped(found, fresh, network, gradient, recipe, at, -1.0, seconds)
     found = found._replace(why=seen.why)
     if seen.followed:
-        found = _lines(found, fresh, recipe, Point(theta, X, Y, seed), seconds)
-    return _named(found, costs, theta, parts, recipe, network)
+        adds = network.functions.step is not None and _adds(fresh(), at)  # gradients may be meant as minus the slope
+        found = _lines(found, fresh, recipe, at, seconds, -1.0 if adds else 1.0)
+        if adds and not found.lines:
+            found = _lines(found, fresh, recipe, at, seconds, 1.0)
+    return _named(found, costs, theta, parts, recipe, network, seconds)
 
 
-def _lines(found: Check, fresh: Callable[[], OwnNetwork], recipe: Recipe, at: Point, seconds: float) -> Check:
+def _maker(recipe: Recipe) -> Callable[[], OwnNetwork]:
+    """Makes the network of a recipe, anew each time."""
+    options = source_of(recipe).options
+    return lambda: load(options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
+
+
+def _cost_mistake(fresh: Callable[[], OwnNetwork], recipe: Recipe, at: Point) -> CostMistake | None:
+    """What is wrong with the cost itself: a few rows show it, where the network takes a few."""
+    axis = -1 if source_of(recipe).options.samples == "columns" else 0
+    for point in (_few(recipe, at, 0), at):
+        try:
+            return adding_up(fresh, point) or unpaired(fresh, point, axis)
+        except (NetworkError, NetworkProblem):  # it wants its rows as they are
+            continue
+    return None
+
+
+def _of_cost(found: Check, wrong: CostMistake) -> Check:
+    lines = (wrong.line,) if wrong.line is not None else ()
+    return found._replace(ok=False, mistake=Mistake(wrong.kind, None, wrong.sentence, {}), lines=lines)
+
+
+def _all_minus(found: Check) -> bool:
+    rhos = [part.rho for layer in found.layers for part in layer.parts if part.rho == part.rho]
+    return bool(rhos) and all(abs(rho + 1) <= 1e-6 for rho in rhos)
+
+
+def _adds(network: OwnNetwork, at: Point) -> bool:
+    """Whether step(lr) adds to the parameters what gradients has given."""
+    network.write(at.theta)
+    still(at.seed)
+    g = network.gradient(at.X, at.Y)
+    network.step(LR)
+    return float((network.theta() - at.theta) @ g) > 0
+
+
+def _minus(found: Check, updates_itself: bool) -> Check:
+    """The verdict on gradients that are minus the slope, in a program whose step adds them."""
+    layers = tuple(
+        layer._replace(ok=True, parts=tuple(part._replace(ok=True) for part in layer.parts)) for layer in found.layers
+    )
+    note = "gradients are minus the slope of the cost, and step(lr) adds them: together they go down, and are right"
+    note += "" if updates_itself else "; train it with architecture.update=own, which takes its step"
+    return found._replace(ok=True, mistake=None, layers=layers, note=note)
+
+
+def _stepped(
+    found: Check,
+    fresh: Callable[[], OwnNetwork],
+    network: OwnNetwork,
+    gradient: gradcheck.Gradient,
+    recipe: Recipe,
+    at: Point,
+    sign: float,
+    seconds: float,
+) -> Check:
+    """The check of a network whose gradients are right: its own update, if it has one and is to use it."""
+    if source_of(recipe).options.update != "own":
+        return found
+    parts = kind_of(recipe).parts
+    layers = {part.name: part.layer for part in parts}
+    lines = updates(fresh, at, layers, sign, seconds)
+    wrong = _update(network, gradient, at.theta, parts) if sign > 0 else None
+    if wrong is None and lines:
+        wrong = Mistake(lines[0].kind, lines[0].layer, lines[0].sentence, {})
+    return found._replace(ok=False, mistake=wrong, lines=tuple(lines)) if wrong else found
+
+
+def _lines(
+    found: Check, fresh: Callable[[], OwnNetwork], recipe: Recipe, at: Point, seconds: float, sign: float
+) -> Check:
     """The lines of what is wrong: looked for on a few rows, where the mistake is one there, too; else on all."""
     layers = {part.name: part.layer for part in kind_of(recipe).parts}
     for points in ([_few(recipe, at, 0), _few(recipe, at, 1)], [at]):
         try:
-            seen = diagnose(fresh, points, layers, seconds)
+            seen = diagnose(fresh, points, layers, seconds, sign)
         except (NetworkError, NetworkProblem):  # it wants its rows as they are
             continue
         if seen.followed and not seen.ok:
@@ -96,7 +187,13 @@ def _few(recipe: Recipe, at: Point, number: int) -> Point:
 
 
 def _named(
-    found: Check, costs: gradcheck.Costs, theta: Array, parts: Sequence[Part], recipe: Recipe, network: OwnNetwork
+    found: Check,
+    costs: gradcheck.Costs,
+    theta: Array,
+    parts: Sequence[Part],
+    recipe: Recipe,
+    network: OwnNetwork,
+    seconds: float,
 ) -> Check:
     """The mistake by its name, where it is one of those that are known; else by its line; else by its layer."""
     source, data = source_of(recipe), recipe.sets["train"]
@@ -113,7 +210,10 @@ def _named(
     network.write(theta)
     mixed = _mixed(network, recipe, named) if structure is None and named.kind == "wrong output derivative" else None
     if mixed is not None:
-        return found._replace(mistake=mixed)
+        axis = -1 if source.options.samples == "columns" else 0
+        few = [_few(recipe, Point(theta, *given(data, source), recipe.seed), number) for number in (0, 1)]
+        line = unmixed(_maker(recipe), few, axis, monotonic() + seconds / 2)
+        return found._replace(mistake=mixed, lines=(line,) if line is not None else ())
     if found.lines:
         first = found.lines[0]
         return found._replace(mistake=Mistake(first.kind, first.layer or named.layer, first.sentence, named.evidence))

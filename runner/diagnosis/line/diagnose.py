@@ -12,12 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from runner.diagnosis.line.adjoints import adjoints
+from runner.diagnosis.line.calls import wrong_calls
 from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, compare, locate, lost, verdict
 from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
 from runner.diagnosis.line.protocol import Point, traced
 from runner.diagnosis.line.repair import Repair, repair
-from runner.diagnosis.line.sentences import located_sentence, repaired_sentence
+from runner.diagnosis.line.sentences import called_sentences, forked_sentence, located_sentence, repaired_sentence
+from runner.diagnosis.line.stepwise import stepwise
 from runner.diagnosis.line.tape import Node
 from runner.diagnosis.line.within import generators
 from runner.nn.types import Array
@@ -57,32 +59,38 @@ def diagnose(
     points: Sequence[Point],
     layers: Mapping[str, int] | None = None,
     seconds: float = SECONDS,
+    sign: float = 1.0,
 ) -> Diagnosis:
     """Compare the gradients of a network with the slopes of its cost, line by line.
 
-    `layers` says of which layer a parameter is. Raises NetworkProblem and NetworkError as the network does.
+    `layers` says of which layer a parameter is; `sign` is -1 where gradients should be minus the slope. Raises
+    NetworkProblem and NetworkError as the network does.
     """
     until = monotonic() + seconds
     run = traced(fresh, points[0])
-    found = locate(run.tape, run.cost, run.parameters, run.gradients)
-    if not found.arrays or not faithful(fresh, points[0], found):
+    found = locate(run.tape, run.cost, run.parameters, run.gradients, sign)
+    if not found.arrays or not faithful(fresh, points[0], found, sign):
         return Diagnosis(False, False, (), (), found.lost or lost(run.tape) or UNFOLLOWED)
     if found.ok:
         return Diagnosis(True, True, found.arrays, (), None)
-    mended = mend(fresh, points, found, until) if found.suspects else None
-    mistake = None
-    if mended is not None:
-        mistake = repaired_sentence(mended, found, layers or {})
-    elif found.suspects:
-        mistake = located_sentence(found, layers or {})
-    return Diagnosis(False, True, found.arrays, (mistake,) if mistake else (), found.lost)
+    half = until - seconds / 2  # one mistake is likelier than several
+    mended = mend(fresh, points, found, half, sign) if found.suspects else None
+    several = stepwise(fresh, points[0], found, until, sign) if found.suspects and mended is None else []
+    changes = [mended] if mended is not None else several
+    mistakes = [repaired_sentence(each, found, layers or {}, len(changes)) for each in changes]
+    if mended is not None and (calls := wrong_calls(mended, found)) is not None:
+        mistakes = called_sentences(*calls, found, layers or {})
+    if not mistakes and found.suspects:
+        only = forked_sentence(found, layers or {}) or located_sentence(found, layers or {})
+        mistakes = [only] if only is not None else []
+    return Diagnosis(False, True, found.arrays, tuple(mistakes), found.lost)
 
 
-def faithful(fresh: Callable[[], OwnNetwork], at: Point, found: Located) -> bool:
+def faithful(fresh: Callable[[], OwnNetwork], at: Point, found: Located, sign: float = 1.0) -> bool:
     """Whether the traced slope of the cost is its slope in a direction: nothing was lost on the way."""
     network = fresh()
     back = generators(*[each for each in network.functions if each is not None])
-    slopes = np.concatenate([each.true.ravel() for each in found.arrays])
+    slopes = sign * np.concatenate([each.true.ravel() for each in found.arrays])
     if len(slopes) != len(at.theta):
         return False
     direction = np.random.default_rng(1).normal(size=len(at.theta))
@@ -103,10 +111,12 @@ def faithful(fresh: Callable[[], OwnNetwork], at: Point, found: Located) -> bool
     return False
 
 
-def mend(fresh: Callable[[], OwnNetwork], points: Sequence[Point], found: Located, until: float) -> Repair | None:
+def mend(
+    fresh: Callable[[], OwnNetwork], points: Sequence[Point], found: Located, until: float, sign: float = 1.0
+) -> Repair | None:
     """A change of one line with which all gradients are right, and the cost is what it was, at all points."""
     network = fresh()
-    wanted = [_truth(fresh, point) for point in points[1:]]
+    wanted = [_truth(fresh, point, sign) for point in points[1:]]
     truths = [{each.name: each.true for each in found.arrays}, *wanted]
     back = generators(*[each for each in network.functions if each is not None])
     costs = [_cost(network, point, back) for point in points]
@@ -130,7 +140,10 @@ def mend(fresh: Callable[[], OwnNetwork], points: Sequence[Point], found: Locate
 
     likely = [place for each in found.suspects if each.score < DOUBTFUL for place in _places(each.node)]
     further = [each.node.place for each in found.suspects if each.score >= DOUBTFUL]
-    known = {each.node.place for each in found.suspects if each.score > DOUBTFUL}
+    right_ones = [
+        each for each in found.suspects if each.score > DOUBTFUL or (each.gives and each.gives.what == "whole")
+    ]
+    known = {each.node.place for each in right_ones}
     return repair(list(dict.fromkeys(likely))[:PLACES], list(dict.fromkeys(further))[:PLACES], known, right, until)
 
 
@@ -148,7 +161,7 @@ def _cost(network: OwnNetwork, at: Point, back: Callable[[], None]) -> float:
     return network.cost(at.X, at.Y)
 
 
-def _truth(fresh: Callable[[], OwnNetwork], at: Point) -> dict[str, Array] | None:
+def _truth(fresh: Callable[[], OwnNetwork], at: Point, sign: float) -> dict[str, Array] | None:
     """The true gradients at another point; None where it cannot be looked at."""
     try:
         run = traced(fresh, at, data_too=False)
@@ -159,6 +172,6 @@ def _truth(fresh: Callable[[], OwnNetwork], at: Point) -> dict[str, Array] | Non
         return None
     slopes = adjoints(node)
     return {
-        name: slopes[leaf].total if leaf in slopes else np.zeros(np.shape(leaf.value))
+        name: sign * slopes[leaf].total if leaf in slopes else np.zeros(np.shape(leaf.value))
         for name, leaf in run.parameters.items()
     }

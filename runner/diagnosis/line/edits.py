@@ -62,15 +62,15 @@ def changes(statement: ast.stmt, scope: Scope, level: int) -> Iterator[Change]:
     """All changes of one level of a statement, one after the other, each in place while it is looked at."""
     if level == 1:
         yield from _of_statement(statement)
-    root = _Root(statement)
-    for holder, field, index in list(_places(root)):
-        old = _get(holder, field, index)
-        makers = {1: _replaced, 2: _added, 3: _multiplied}[level]
-        for kind, new in makers(old, scope, holder):
-            ast.copy_location(new, old)
-            _set(holder, field, index, ast.fix_missing_locations(new))
-            yield Change(kind, old, new)
-            _set(holder, field, index, old)
+    places = list(_places(_Root(statement)))
+    for maker in {1: (_replaced,), 2: (_added,), 3: (_derived, _multiplied)}[level]:
+        for holder, field, index in places:
+            old = _get(holder, field, index)
+            for kind, new in maker(old, scope, holder):
+                ast.copy_location(new, old)
+                _set(holder, field, index, ast.fix_missing_locations(new))
+                yield Change(kind, old, new)
+                _set(holder, field, index, old)
 
 
 class _Root:
@@ -278,6 +278,10 @@ def _added(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast
         yield "term", ast.BinOp(ast.Constant(1), ast.Add(), node)
         if not isinstance(node, ast.Call):
             yield "root", ast.Call(ast.Attribute(ast.Name("np", ast.Load()), "sqrt", ast.Load()), [node], [])
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("sum", "max", "min"):
+        for axis in (1, 0):  # Python's own goes over the first axis
+            text = f"np.{node.func.id}({ast.unparse(node.args[0])}, axis={axis}, keepdims=True)"
+            yield "axis", ast.parse(text, mode="eval").body
     if isinstance(node, ast.Call) and _called(node) in REDUCING:
         given = {each.arg for each in node.keywords}
         if "axis" not in given:
@@ -292,6 +296,14 @@ def _added(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast
 
 def _called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _derived(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast.expr]]:
+    """The slope of another activation, or of this one at another value."""
+    if isinstance(holder, ast.BinOp) and isinstance(holder.op, ast.Mult) and not isinstance(node, ast.Constant):
+        for term in scope.terms:
+            if _is_slope(term):
+                yield "derivative", copy.deepcopy(term)
 
 
 def _multiplied(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast.expr]]:
@@ -314,6 +326,11 @@ def _multiplied(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str
         for function in scope.functions:
             name = ast.parse(function, mode="eval").body
             yield "function", ast.Call(name, [node], [])
+
+
+def _is_slope(term: ast.expr) -> bool:
+    """What the slope of an activation looks like."""
+    return isinstance(term, ast.Compare) or (isinstance(term, ast.BinOp) and "1 -" in ast.unparse(term))
 
 
 def _is_power(node: ast.expr) -> bool:

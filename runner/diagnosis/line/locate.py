@@ -45,6 +45,7 @@ class Suspect(NamedTuple):
     gives: Match | None
     why: str
     score: float
+    source: Node | None = None  # the value that is this right adjoint
 
 
 class Proof(NamedTuple):
@@ -262,11 +263,12 @@ class Search:
             if not node.line or node in self.is_value or not self.of[node] & wrong or not self._leaves(node):
                 continue
             entering = self._entering(node)
-            found = [self.match[each] for each in entering if self.whole(each)]
-            takes, gives = found[0] if found else None, self.match.get(node)
+            right_ones = [each for each in entering if self.whole(each)]
+            source = right_ones[0] if right_ones else None
+            takes, gives = self.match[source] if source is not None else None, self.match.get(node)
             tainted = any(self._tainted(each) for each in entering)
             score, why = self._score(node, takes, gives, wrong, tainted)
-            scored.append(Suspect(node, takes, gives, why, score))
+            scored.append(Suspect(node, takes, gives, why, score, source))
         scored.sort(key=lambda each: (each.score, each.node.index))
         first: dict[tuple[str, int], Suspect] = {}
         for suspect in scored:
@@ -308,7 +310,7 @@ class Search:
             summed = gives is not None and gives.target.op == "leaf"  # a gradient that is being summed up
             likely = 2.5 if summed else 0.8 if gives is not None else 0.0 if takes is not None else 1.0
             if not np.any(node.value):
-                likely = 1.2  # nothing, which may be where a sum begins
+                likely = 1.1 if takes is not None else 2.6  # nothing, which may be where a sum begins
             return likely + 2 * vindicated, "no adjoint"
         if vindicated:
             return 6.0, "right"

@@ -15,6 +15,7 @@ from runner.diagnosis.line.edits import Change, changes
 from runner.diagnosis.line.scope import scope_of
 
 Place = tuple[str, int]
+Functions = dict[tuple[str, str, int], list[types.FunctionType]]
 FIRST = 3  # so many of the likeliest lines get larger changes before others get any
 
 
@@ -68,9 +69,9 @@ def repair(
 class Source:
     """A file of the user's, as a tree in which statements are changed."""
 
-    def __init__(self, file: str):
+    def __init__(self, file: str, text: str | None = None):
         self.file = file
-        self.text = Path(file).read_text()
+        self.text = Path(file).read_text() if text is None else text
         self.lines = self.text.splitlines()
         self.tree = ast.parse(self.text)
 
@@ -78,7 +79,7 @@ class Source:
         self,
         line: int,
         level: int,
-        functions: dict[tuple[str, str, int], list[types.FunctionType]],
+        functions: Functions,
         right: Callable[[], bool],
         until: float,
     ) -> Repair | None:
@@ -99,6 +100,23 @@ class Source:
             if codes is not None and self._holds(codes, functions, right):
                 return self._told(statement, change, level)
         return None
+
+    def with_line(self, mended: Repair) -> str:
+        """The text with a change in it; a statement of several lines is on its first then, and all others stay."""
+        lines, found = list(self.lines), self.statement(mended.line)
+        first = last = mended.line
+        if found is not None and not isinstance(found[2], ast.For | ast.If | ast.While):
+            first, last = found[2].lineno, found[2].end_lineno or mended.line
+        row = lines[first - 1]
+        text = row[: len(row) - len(row.lstrip())] + mended.text
+        lines[first - 1 : last] = [text, *[""] * (last - first)]
+        return "\n".join(lines) + "\n"
+
+    def put(self, functions: Functions) -> None:
+        """Give the live functions the code of this text."""
+        for (name, first), code in _codes(compile(self.tree, self.file, "exec")):
+            for function in functions.get((self.file, name, first), ()):
+                function.__code__ = code
 
     def statement(self, line: int) -> tuple[ast.stmt, ast.AST, ast.stmt] | None:
         """(top-level statement, innermost function, simple statement or loop's head) that a line is of."""
@@ -159,7 +177,7 @@ class Source:
     def _holds(
         self,
         codes: dict[tuple[str, int], types.CodeType],
-        functions: dict[tuple[str, str, int], list[types.FunctionType]],
+        functions: Functions,
         right: Callable[[], bool],
     ) -> bool:
         changed: list[tuple[types.FunctionType, types.CodeType]] = []
@@ -237,9 +255,9 @@ def _codes(code: types.CodeType) -> Iterator[tuple[tuple[str, int], types.CodeTy
             yield from _codes(each)
 
 
-def live(sources: Any) -> dict[tuple[str, str, int], list[types.FunctionType]]:
+def live(sources: Any) -> Functions:
     """The functions of these files that exist, by (file, name, first line)."""
-    found: dict[tuple[str, str, int], list[types.FunctionType]] = {}
+    found: Functions = {}
     for each in gc.get_objects():
         if type(each) is types.FunctionType and each.__code__.co_filename in sources:
             code = each.__code__

@@ -78,7 +78,14 @@ def _terms(
         texts[name] = None
         texts |= dict.fromkeys(f"{each} * {name}" for each in unused)
     for name in here:
-        for made in (f"(1 - {name})", f"{name} * (1 - {name})", f"(1 - {name} ** 2)", f"({name} > 0)", f"{name} ** 2"):
+        for made in (
+            f"(1 - {name})",
+            f"{name} * (1 - {name})",
+            f"(1 - {name} ** 2)",
+            f"({name} > 0)",
+            f"{name} ** 2",
+            f"1 / (1 + np.exp(-{name}))",
+        ):
             texts[made] = None
         for function in functions:
             if "deriv" in function or "prime" in function or function.startswith(("d", "grad", "self.d")):

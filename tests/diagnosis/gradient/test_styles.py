@@ -78,7 +78,7 @@ FURTHER = [
     ("dictionary", "dZ2 = A2 - Y", "dZ2 = (A2 - Y) * A2 * (1 - A2)", "output derivative twice", 2),
     ("attributes", "v + g", "v - g", "ascent", None),
     ("functions", ' + LAMBDA * params["weights"][l]', "", "l2", 2),
-    ("theta", "a2 * (1 - a2)", "a2", "wrong factor", 1),
+    ("theta", "a2 * (1 - a2)", "a2", "wrong derivative", 1),
 ]
 
 
