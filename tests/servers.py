@@ -1,6 +1,7 @@
 """Real `mlflow server`s on loopback, of today's MLflow and of an older one, and commands that are to reach them."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -83,3 +84,34 @@ def old_python() -> Path:
         subprocess.run(["uv", "pip", "install", "-q", "--python", str(python), *wanted], cwd=home, check=True)
         (home / "made").touch()
     return python
+
+
+class Serving:
+    """A server as the pages start it, at a free port, until it answers, and not longer than the block."""
+
+    def __init__(self, command: str, path: str, folder: Path, environment: dict[str, str]):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self.port}{path}"
+        self.words = [sys.executable, "-W", "ignore", "-m", *shlex.split(command), "--port", str(self.port)]
+        self.where = {"cwd": folder, "env": environment}
+        self.log = folder / "server.log"
+
+    def __enter__(self) -> int:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(self.words, stdout=log, stderr=log, start_new_session=True, **self.where)
+        until(self.answers, 120)
+        return self.port
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with urllib.request.urlopen(self.address, timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()

@@ -6,15 +6,14 @@ import re
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from runner.experiment.build import compose
+from tests.servers import Serving
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,45 +209,14 @@ def test_the_documented_servers_answer(folder: Path) -> None:
     subprocess.run(runner, cwd=folder, env=environment, check=True, capture_output=True)
     (serve,) = (text for text in shown if text.startswith("mlflow models serve"))
     (request,) = (text for text in shown if text.startswith("curl "))
-    with serving(re.sub(r" --port \d+", "", serve), "/ping", folder, environment) as port:
+    with Serving(re.sub(r" --port \d+", "", serve), "/ping", folder, environment) as port:
         words = shlex.split(re.sub(r":\d+/", f":{port}/", request))
         assert shutil.which("curl"), "the pages use curl"
         answer = subprocess.run([*words, "-s"], cwd=folder, capture_output=True, text=True, check=True).stdout
         assert re.fullmatch(r'\{"predictions": \["\w+", "\w+"\]\}', answer), answer
     for command in {text for text in shown if text.startswith("mlflow ui")}:
-        with serving(command, "/health", folder, environment):
+        with Serving(command, "/health", folder, environment):
             pass
-
-
-class serving:
-    """A server of the pages at a free port, until it answers, and not longer than the block."""
-
-    def __init__(self, command: str, path: str, folder: Path, environment: dict[str, str]):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}{path}"
-        self.words = [sys.executable, "-W", "ignore", "-m", *shlex.split(command), "--port", str(self.port)]
-        self.where = {"cwd": folder, "env": environment}
-        self.log = folder / "server.log"
-
-    def __enter__(self) -> int:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.words, stdout=log, stderr=log, start_new_session=True, **self.where)
-        until(self.answers, 120)
-        return self.port
-
-    def answers(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            with urllib.request.urlopen(self.address, timeout=1) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 def python_blocks() -> list[str]:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,32 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from runner import report
+from tests.browsers import browser
 
 pytestmark = pytest.mark.slow
+__all__ = ["browser"]
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-FLAGS += ["--disable-dev-shm-usage"]  # a container's /dev/shm of 64 MB is too small for a page of several MB
 SWEEP = ("-m", "dataset=flower", "optimizer=gd", "training.iterations=100", "dataset.test_n=100")
 SWEEP += ("init=he_normal,xavier_normal,normal,uniform,zeros", "optimizer.lr=0.01,0.03,0.1,0.3,1,3,10,30,100,1e308")
 SWEEP += ("seed=range(10)",)  # 500 runs, of which those at 1e308 diverge
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium. CI must have it; elsewhere these tests say why they do not run."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if not found:
-        if os.environ.get("CI"):
-            pytest.fail("CI needs Chromium: apt-get install chromium, or CHROMIUM=/path/to/it")
-        pytest.skip("no Chromium: apt-get install chromium, or CHROMIUM=/path/to/it")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from test_browser import browser
-from test_docs import serving
 
 from runner.tracking.links import links
 from runner.tracking.store import Store
 from runner.tracking.translation import NOTE
+from tests.browsers import browser
+from tests.servers import Serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
@@ -56,7 +56,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         if "% right" in run.data.tags.get(NOTE, ""):
             best = run.info.run_id
     assert {status: len(ids) for status, ids in runs.items()} == {"finished": 46, "diverged": 2}
-    with serving("mlflow ui --backend-store-uri sqlite:///mlflow.db", "/health", folder, environment) as port:
+    with Serving("mlflow ui --backend-store-uri sqlite:///mlflow.db", "/health", folder, environment) as port:
         address = f"http://127.0.0.1:{port}"
         yield Shown(folder, address, runs, best, links(address, "1", sweep=sweep))
 

@@ -16,10 +16,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import datasets
+import runner
 from runner.nn.architectures import Own
 from runner.training.own.network import NetworkError, NetworkProblem, told
 
 INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+# A network beside a checkout of ours may import us. We are no part of it: executed anew, our classes would be others.
+OURS = [Path(package.__file__).resolve().parent for package in (runner, datasets) if package.__file__]
 
 
 def sources(own: Own) -> list[Path]:
@@ -124,7 +128,8 @@ def _imported(path: Path, root: Path) -> Iterator[Path]:
             continue
         for base, name in places:
             place = base.joinpath(*name.split("."))
-            yield from (file.resolve() for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file())
+            files = [file.resolve() for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+            yield from (file for file in files if not any(file.is_relative_to(ours) for ours in OURS))
 
 
 def has_no(found: Any, part: str) -> str:
