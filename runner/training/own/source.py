@@ -17,13 +17,12 @@ from types import ModuleType
 from typing import Any
 
 import datasets
-import runner
 from runner.nn.architectures import Own
 from runner.training.own.network import NetworkError, NetworkProblem, told
 
 INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 # A network beside a checkout of ours may import us. We are no part of it: executed anew, our classes would be others.
-OURS = [Path(package.__file__).resolve().parent for package in (runner, datasets) if package.__file__]
+OURS = [Path(__file__).resolve().parents[2], Path(str(datasets.__file__)).resolve().parent]
 
 
 def sources(own: Own) -> list[Path]:
