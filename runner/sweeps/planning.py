@@ -1,4 +1,4 @@
-"""TODO docstring of runner.sweeps.planning."""
+"""How a sweep is trained: which runs share a stack, and whether other processes help."""
 
 import time
 from collections.abc import Sequence
@@ -58,11 +58,11 @@ def plan(experiments: Sequence[Experiment], cores: int, crew: Crew | None = None
 def _at_once(experiments: Sequence[Experiment], stacks: Sequence[Sequence[int]]) -> float:
     """Seconds of the training that leaves a core free for more: large networks and kernels have all of them already."""
     recipes = [[experiments[number].recipe for number in numbers] for numbers in stacks]
-    by_numpy = [stack for stack in recipes if stack[0].engine == "numpy"]
-    counts = [threads.count(stack[0]) for stack in by_numpy]
+    single = [stack for stack in recipes if not kind_of(stack[0]).threaded]
+    counts = [threads.count(stack[0]) for stack in single]
     # One thread leaves a core free also where BLAS may have no more (OPENBLAS_NUM_THREADS=1).
     free = [count == 1 or count < threads.available() for count in counts]
-    return sum(duration.seconds(stack) for stack, has_room in zip(by_numpy, free, strict=True) if has_room)
+    return sum(duration.seconds(stack) for stack, has_room in zip(single, free, strict=True) if has_room)
 
 
 def cores() -> int:
@@ -75,11 +75,7 @@ def cores() -> int:
 # Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it dearer again
 # (measured: benchmarks/RESULTS.md, stack size).
 STACK_BYTES = 3_500_000
-
-
 MOST = 1024  # members of a stack: each has a journal open
-
-
 TIMED_STEPS = 20
 
 

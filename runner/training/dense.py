@@ -22,6 +22,7 @@ class DenseKind:
     known = True
     in_memory = True
     stacks = True
+    threaded = False
     shares_order = False
     updates_itself = False
     digest = ""

@@ -131,6 +131,10 @@ class Kind(Protocol):
         """Whether several members train as one; else each is a stack alone."""
 
     @property
+    def threaded(self) -> bool:
+        """Whether a stack trains its members on all cores by itself: then further processes gain nothing."""
+
+    @property
     def shares_order(self) -> bool:
         """Whether the members of a stack read the same batches, and so must have one seed."""
 

@@ -16,7 +16,7 @@ LANES = 8
 
 
 class Shared(NamedTuple):
-    """The first arguments of `run`: see `runner.training.compiled.kernels.member.Problem`."""
+    """What all members of a stack share, as `run` takes it: see `runner.training.compiled.kernels.member.Problem`."""
 
     kinds: tuple[int, ...]
     epsilon: float

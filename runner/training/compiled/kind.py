@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class CompiledKind(DenseKind):
-    """What can be said of it is what can be said of the same network trained by NumPy."""
+    """What can be said of it is what can be said of the same network trained by NumPy; but its members have threads."""
+
+    threaded = True
 
     def start(self, recipes: Sequence[Recipe], state: Snapshot | None = None) -> "CompiledStack":  # type: ignore[override]
         from runner.training.compiled.stack import CompiledStack  # numba takes .3 s to import

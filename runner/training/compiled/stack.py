@@ -162,20 +162,12 @@ class CompiledStack:
             self._draw_orders(count)
         kernel = build.kernel()
 
-        def work(thread: int, first: int, last: int) -> None:
+        def train(thread: int, first: int, last: int) -> None:
             what = np.array([first, last, self.step, self.step + count, mode], dtype=np.int64)
-            kernel(
-                *self._shared,
-                *self._padded,
-                self._numbers,
-                self._seeds,
-                self._orders,
-                self._out,
-                self._work[thread],
-                what,
-            )
+            orders, out, work = self._orders, self._out, self._work[thread]
+            kernel(self._shared, self._padded, self._numbers, self._seeds, orders, out, work, what)
 
-        crew.share(len(self.recipes), self._threads, work)
+        crew.share(len(self.recipes), self._threads, train)
 
     def _draw_orders(self, count: int) -> None:
         """The orders (K, epochs, n) of the epochs that the next steps fall in: permutations of (seed, epoch)."""

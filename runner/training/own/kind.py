@@ -23,6 +23,7 @@ class OwnKind:
     known = False
     in_memory = True
     stacks = False  # its code knows of one network
+    threaded = False
     shares_order = False
 
     @property

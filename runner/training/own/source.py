@@ -21,7 +21,7 @@ from runner.nn.architectures import Own
 from runner.training.own.network import NetworkError, NetworkProblem, told
 
 INSTALLED = {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-# A network beside a checkout of ours may import us. We are no part of it: executed anew, our classes would be others.
+# A network beside a checkout of ours may import us. We are no part of it: executed again, our classes would be others.
 OURS = [Path(__file__).resolve().parents[2], Path(str(datasets.__file__)).resolve().parent]
 
 
@@ -72,7 +72,7 @@ def _spec(own: Own) -> Any:
             f"architecture.network={own.network}: there is no module {name!r} in {Path.cwd()} or on the path.{hint}"
         )
     # A configuration may come back from a shared store: it must not name what can do anything.
-    if any(Path(spec.origin).resolve().is_relative_to(place) for place in INSTALLED):
+    if any(Path(spec.origin).resolve().is_relative_to(place) for place in (*INSTALLED, *OURS)):
         raise NetworkProblem(
             f"architecture.network={own.network}: {name} came with Python or an installed package. A network of your "
             "own is in a module of yours, in the current directory or on PYTHONPATH."
