@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from runner.sweeps.workers.cluster import INSTALL
+from tests.stores import until
 from tests.swept import ROOT, runs, same, start, sweep, two_cores
 
 pytestmark = pytest.mark.slow
@@ -35,10 +36,15 @@ def answers(port: int) -> bool:
 def node(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     """A node of a cluster, in the foreground of a process group of its own."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
+    environment["PYTHONUNBUFFERED"] = "1"  # its log says when it has started
     common = ["--num-cpus=1", "--object-store-memory=100000000", "--node-ip-address=127.0.0.1", "--block"]
     command = [str(RAY), "start", *arguments, *common]
     with (folder / f"node{len(list(folder.glob('node*')))}.log").open("w") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, text=True, start_new_session=True)
+
+
+def started(folder: Path, number: int) -> bool:
+    return "Ray runtime started" in (folder / f"node{number}.log").read_text()
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -55,12 +61,9 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
     address = f"127.0.0.1:{port}"
     nodes = [node(tmp_path, "--head", f"--port={port}", "--include-dashboard=false")]
     try:
-        until = time.monotonic() + 60
-        while not answers(port) and time.monotonic() < until:
-            time.sleep(0.5)
-        time.sleep(3)
+        until(lambda: answers(port) and started(tmp_path, 0), 60)
         nodes.append(node(tmp_path, f"--address={address}"))
-        time.sleep(8)
+        until(lambda: started(tmp_path, 1), 60)
         assert all(process.poll() is None for process in nodes), [p.read_text() for p in tmp_path.glob("node*.log")]
         yield address, nodes
     finally:
@@ -76,10 +79,8 @@ def test_a_node_killed_in_mid_sweep_costs_nothing_but_time(
     address, nodes = cluster
     words = ("sweep.backend=ray", f"sweep.address={address}")
     process = start(tmp_path / "ours", *SWEEP, *words)
-    until = time.monotonic() + 120
-    while len(runs(tmp_path / "ours")) < 2 and time.monotonic() < until:
-        time.sleep(0.1)
-        assert process.poll() is None, process.communicate()
+    until(lambda: len(runs(tmp_path / "ours")) >= 2 or process.poll() is not None, 120)
+    assert process.poll() is None, process.communicate()
     time.sleep(1)
     kill(nodes[1])
     out, errors = process.communicate(timeout=300)
