@@ -12,8 +12,9 @@ it lies beside every model, and the model reads the rows that it is sent by that
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -167,7 +168,7 @@ class Encoding(NamedTuple):
     def _column(self, column: Column, cells: Any, problems: list[Problem]) -> Array:
         """One column as raw numbers (n,)."""
         if isinstance(cells, np.ndarray) and cells.dtype.kind in "fiu" and column.kind == "number":
-            values = np.asarray(cells, dtype=np.float64)
+            values = without(np.asarray(cells, dtype=np.float64), self.missing)
             for row in np.flatnonzero(np.isinf(values)).tolist():
                 problems.append(Problem(row, column.name, str(values[row]), "a finite number"))
         else:
@@ -319,12 +320,46 @@ def coded_of(cells: Any) -> Coded:
     return Coded([value for _, value in numbers], codes)
 
 
-def is_missing(value: Any, words: Iterable[str] = MISSING_WORDS) -> bool:
-    """Whether a cell has no value: None, NaN, NaT, pandas' NA, an empty text or one of the words."""
+def words_of(na: Any) -> tuple[str, ...]:
+    """The words that stand for no value, in small letters: `auto`, also in a list, are the usual ones; !word is none.
+
+    >>> words_of([-999, "Unknown"]), words_of(["auto", -999]) == (*MISSING_WORDS, "-999"), "na" in words_of(["!NA"])
+    (('-999', 'unknown'), True, False)
+    """
+    said = [str(each).strip().lower() for each in ([na] if isinstance(na, str) else na)]
+    found = [word for each in said for word in (MISSING_WORDS if each == "auto" else (each,)) if word[:1] != "!"]
+    if said and all(each.startswith("!") for each in said):
+        found = list(MISSING_WORDS)
+    return tuple(word for word in found if f"!{word}" not in said)
+
+
+@lru_cache(maxsize=64)
+def numbers_among(words: tuple[str, ...]) -> frozenset[float]:
+    """The words that are numbers: however a cell spells one of them, it has no value."""
+    found = [number_of(word) for word in words if word]
+    return frozenset(number for number in found if number is not None and number == number)
+
+
+def without(values: Array, words: tuple[str, ...]) -> Array:
+    """Numbers (n,), with NaN for those that stand for no value."""
+    marks = numbers_among(words)
+    return np.where(np.isin(values, list(marks)), np.nan, values) if marks else values
+
+
+def is_missing(value: Any, words: tuple[str, ...] = MISSING_WORDS) -> bool:
+    """Whether a cell has no value: None, NaN, NaT, pandas' NA, an empty text or one of the words.
+
+    >>> is_missing("?"), is_missing("-999.0", ("-999",)), is_missing(-999, ("-999",)), is_missing("NA", ("-999",))
+    (True, True, True, False)
+    """
+    marks = numbers_among(words)
     if isinstance(value, str):
         text = value.strip()
-        return not text or text.lower() in words
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+        return not text or text.lower() in words or (bool(marks) and number_of(text) in marks)
+    if value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value):
+        return True
+    number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    return number and value in marks
 
 
 def label_of(value: Any) -> str:

@@ -12,7 +12,7 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from datasets.files.arrays import Names, Words, from_arrays, names_in
-from datasets.files.tables import Task, existing, listed, nearest
+from datasets.files.tables import Task, existing, listed, nearest, override
 from datasets.types import DataError, Dataset, Missing
 
 # What numpy.load and the reading of a member raise where the bytes are not what they should be.
@@ -92,9 +92,9 @@ def _other(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\x89HDF"):
-        return f" (this is an HDF5 file: dataset=h5 dataset.path={path})"
+        return f" (this is an HDF5 file: dataset=h5 {override('path', str(path))})"
     if start[:1].isalnum() and path.suffix in (".csv", ".txt", ".tsv", ".data"):
-        return f" (this is text: dataset=csv dataset.path={path} dataset.target=COLUMN)"
+        return f" (this is text: dataset=csv {override('path', str(path))} dataset.target=COLUMN)"
     return ""
 
 

@@ -43,19 +43,12 @@ def prepare(
 ) -> Dataset:
     """Check a dataset, hold out test and validation rows, and scale the columns as the training rows say.
 
-    Every column becomes (x - shift) / scale, where over the rows that are left to train on
-
-        standardise: shift = mean(x), scale = sqrt(mean((x - mean(x))²));
-        unit:        shift = min(x),  scale = max(x) - min(x);
-        divide:      shift = 0,       scale = divisor;
-
-    and a column that is constant there has scale 1; auto divides the bytes of pictures and standardises where a
-    column is of a size far from 1. Columns of 0 and 1 that stand for labels stay as they are. Held-out rows and rows of
-    the test set go through the same numbers, so nothing about them leaks into training.
+    Held-out rows and rows of the test set go through the numbers of the training rows, so nothing about them leaks.
 
     Arguments:
         dataset: rows in the units of their source.
-        scaling: as above; none leaves X as it is.
+        scaling: every column becomes (x - shift) / scale, by `scaling_of`; none leaves X as it is, auto divides the
+            bytes of pictures and standardises where a column is of a size far from 1.
         divisor: for divide, and only there (255 brings pixels to [0, 1]).
         test_fraction: part of the rows to hold out as a test set, where the dataset brings none.
         validation: part of the remaining rows to hold out for choosing between runs.
@@ -63,13 +56,9 @@ def prepare(
         folds: hold out a fold of so many for choosing between runs; `fold` says which, from 0.
         target_scaling: of a regression's targets while it trains: see `targets_scaled`; auto scales those far from 1.
         class_weight: balanced has all classes count alike in the cost.
-        split_seed: seed of `numpy.random.default_rng`, which draws the test rows first, then those for
-            validation.
+        split_seed: seed of `numpy.random.default_rng`, which draws the test rows first, then those for validation.
 
-    A fraction f takes round(f n) rows, halves up. With classes, every class gives f of its rows, rounded down
-    or up so that the total is right. Rows keep their order.
-
-    Returns the prepared dataset, with its `scaling`.
+    Returns the prepared dataset, with its `scaling`. Rows keep their order.
     Raises DataError where the data, or an option for this data, cannot be used.
 
     >>> from datasets.parity import parity
@@ -79,10 +68,7 @@ def prepare(
     >>> prepared.scaling
     Scaling(shift=array([1.]), scale=array([3.]))
     """
-    if scaling == "divide" and divisor is None:
-        raise DataError("dataset.scaling=divide needs dataset.divisor, for instance 255 for pixels of one byte.")
-    if scaling != "divide" and divisor is not None:
-        raise DataError(f"dataset.divisor={divisor:g} is for dataset.scaling=divide; expected null with {scaling}.")
+    _check_divisor(scaling, divisor)
     if dataset.stream is not None:
         return _streamed(dataset, scaling, divisor, (test_fraction, validation, split_seed), split, folds, class_weight)
     check(dataset)
@@ -95,6 +81,13 @@ def prepare(
         scaling, divisor, dataset = _scaling_found(dataset)
     fitted = _fit(dataset.train.X, scaling, divisor)
     return dataset if fitted is None else _scale(dataset, measured_only(fitted, dataset.encoding), scaling)
+
+
+def _check_divisor(scaling: Scalings, divisor: float | None) -> None:
+    if scaling == "divide" and divisor is None:
+        raise DataError("dataset.scaling=divide needs dataset.divisor, for instance 255 for pixels of one byte.")
+    if scaling != "divide" and divisor is not None:
+        raise DataError(f"dataset.divisor={divisor:g} is for dataset.scaling=divide; expected null with {scaling}.")
 
 
 def _streamed(
@@ -238,7 +231,14 @@ def _fit(X: Array, scaling: Scalings, divisor: float | None) -> Scaling | None:
 
 
 def scaling_of(moments: Moments, scaling: Scalings, divisor: float | None) -> Scaling:
-    """The numbers of a scaling (none has no such) for columns with these moments."""
+    """The numbers of a scaling (none has no such) for columns with these moments, over the rows to train on:
+
+        standardise: shift = mean(x), scale = sqrt(mean((x - mean(x))²))
+        unit:        shift = min(x),  scale = max(x) - min(x)
+        divide:      shift = 0,       scale = divisor
+
+    A column that is constant there has scale 1; columns of 0 and 1 that stand for labels are left as they are.
+    """
     d = len(moments.mean)
     if scaling == "divide":
         return Scaling(np.zeros(d), np.full(d, divisor, dtype=np.float64))

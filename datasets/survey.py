@@ -77,7 +77,7 @@ def schema(dataset: Dataset) -> list[str]:
     if len(special) > MOST_SHOWN:
         lines.append(f"  and {len(special) - MOST_SHOWN} more that are no plain numbers")
     for name, why in encoding.left_out[:MOST_SHOWN]:
-        lines.append(f"  {name} is left out: {why} (dataset.columns=['{name}',...] takes it)")
+        lines.append(f"  {name} is left out: {why}")
     if len(encoding.left_out) > MOST_SHOWN:
         lines.append(f"  and {len(encoding.left_out) - MOST_SHOWN} more are left out")
     return lines

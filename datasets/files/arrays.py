@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.encoding import MISSING_WORDS, Column, Encoding
-from datasets.files.tables import Classes, Labels, Task, as_inputs, as_labels, encode, encode_as
+from datasets.encoding import Column, Encoding, is_missing, numbers_among, without, words_of
+from datasets.files.tables import Classes, Labels, Task, as_inputs, as_labels, encode, encode_as, na_with, override
 from datasets.files.targets import EXACT, one_hot
 from datasets.types import Array, DataError, Dataset, Missing, Rows
 
@@ -46,7 +46,7 @@ def names_in(found: Sequence[str], asked: Names, path: Path, notes: list[str]) -
         if all(name is None or name in found for name in layout):
             names = Names(*layout)
             keys = ("inputs", "target", "test_inputs", "test_target")
-            said = " ".join(f"dataset.{key}={name}" for key, name in zip(keys, names, strict=True) if name)
+            said = " ".join(override(key, name) for key, name in zip(keys, names, strict=True) if name)
             notes.append(f"{path} has no 'X' and 'y': read by its own names, {said}.")
             return names
     return asked
@@ -65,6 +65,7 @@ def from_arrays(name: str, path: Path, read: Read, names: Names, task: Task, mis
     """A Dataset of the named arrays in a file, where `read(key)` returns an array or raises DataError."""
     notes: list[str] = []
     X, image_shape = as_inputs(read(names.inputs), f"'{names.inputs}' in {path}", missing=missing != "refuse")
+    X = X if na is None else without(X, words_of(na))
     found = targets_of(read(names.target), len(X), f"'{names.target}' in {path}", task, missing, na)
     lacks = np.isnan(X)
     kept = ~found.gone & (~lacks.any(axis=1) if missing == "drop" else True)
@@ -76,7 +77,9 @@ def from_arrays(name: str, path: Path, read: Read, names: Names, task: Task, mis
         )
     encoding, lacking = None, {}
     if lacks.any() and missing != "drop":
-        encoding = Encoding(tuple(Column(str(place)) for place in range(X.shape[1])))
+        encoding = Encoding(
+            tuple(Column(str(place)) for place in range(X.shape[1])), missing=words_of("auto" if na is None else na)
+        )
         lacking = {str(place): int(lacks[:, place].sum()) for place in np.flatnonzero(lacks.any(axis=0)).tolist()}
     test = rows_to_test(path, read, names, X.shape[1], found, missing, na)
     return Dataset(
@@ -118,10 +121,11 @@ def targets_of(array: NDArray[Any], n: int, where: str, task: Task, missing: Mis
     gone = np.asarray(labels.codes < 0)
     if gone.any() and missing != "drop":
         row = int(np.argmax(gone))
+        word = str(array.ravel()[row]).strip()
+        keep = f"; {na_with(words_of(na), f'!{word}')} keeps it as a label" if array.dtype.kind in "SU" and word else ""
         raise DataError(
             f"{where}: row {row} (counted from 0) is {array.ravel()[row].item()!r}, which stands for no value; "
-            "expected a label or a finite number. dataset.missing=drop leaves out such rows; dataset.na=[] keeps words "
-            "as labels."
+            f"expected a label or a finite number. dataset.missing=drop leaves out such rows{keep}."
         )
     held, classes = encode(labels._replace(codes=labels.codes[~gone]), task, where, usual=True)
     filled = np.zeros(n, dtype=held.dtype)
@@ -129,19 +133,20 @@ def targets_of(array: NDArray[Any], n: int, where: str, task: Task, missing: Mis
     return Targets(filled, classes, (), gone)
 
 
-def _labels(array: NDArray[Any], n: int, where: str, na: Words) -> Labels:
+def _labels(array: NDArray[Any], n: int, where: str, na: Literal["auto"] | list[str | int | float]) -> Labels:
     """The labels as they are spelled: spaces around them gone, integers that float64 does not tell apart as text."""
-    words = MISSING_WORDS if na == "auto" else tuple(str(word).strip().lower() for word in na or ())
+    words = words_of(na)
     if array.dtype.kind in "iu" and array.size and np.abs(array.astype(object)).max() > EXACT:
         array = array.astype(np.str_)
     if array.dtype.kind in "SU":
         if array.dtype.kind == "S":
             array = np.char.decode(array, "utf-8", "replace")
         array = np.char.strip(array)
-        lost = np.isin(np.char.lower(array), ["", *words])
+        lost = np.array([is_missing(text, words) for text in array.ravel().tolist()], dtype=bool).reshape(array.shape)
         filled = np.where(lost, array[~lost].ravel()[0] if (~lost).any() else "?", array)
     else:
         lost = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, dtype=bool)
+        lost |= np.isin(array, list(numbers_among(words)))
         filled = np.where(lost, 0 if lost.all() else array[~lost].ravel()[0], array) if lost.any() else array
     labels = as_labels(filled, n, where)
     return labels._replace(codes=np.where(lost.ravel(), -1, labels.codes))

@@ -61,7 +61,7 @@ def _table(whole: str, dialect: Dialect, asked: Format, numeric: Sequence[bool])
                 column_types={
                     c: pa.float64() if is_number else text for c, is_number in zip(columns, numeric, strict=True)
                 },
-                null_values=[*words, "NaN", "N/A", "<NA>", "#N/A"],
+                null_values=["", *words, "NaN"],
                 strings_can_be_null=False,
             ),
         )

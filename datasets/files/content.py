@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Literal
 
+from datasets.files.tables import override
 from datasets.types import DataError
 
 Content = Literal["text", "parquet", "arrow", "xlsx", "hdf5", "npz", "npy", "mat", "xls"]
@@ -68,7 +69,7 @@ def kind_of(start: bytes, path: Path) -> Content:
         raise DataError(
             f"{path} is a pickle, and reading one can run code, so it is never read here. Where you trust it, write "
             f"it as a table: python -c \"import pandas; pandas.read_pickle('{path}').to_parquet('{path}.parquet')\", "
-            f"then dataset.path={path}.parquet"
+            f"then {override('path', f'{path}.parquet')}"
         )
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM6")):
         raise DataError(f"{path} is one picture; a set of them is a folder for each class: dataset=images.")

@@ -12,6 +12,7 @@ import numpy as np
 from datasets.encoding import Coded
 from datasets.files.content import EXPECTED, content_of, decoded
 from datasets.files.sheet import Format, Sheet, kept_as_text, named
+from datasets.files.tables import override
 from datasets.files.text import read_text
 from datasets.types import DataError
 
@@ -39,9 +40,9 @@ def read_sheet(path: Path, asked: Format, text: Collection[str | int] = ()) -> S
             raise DataError(f"{path} is an Excel file of before 2007; save it as .xlsx or as csv, and name that.")
         case "npz" | "npy" | "mat":
             what = {"npz": "a NumPy archive", "npy": "a NumPy array", "mat": "a MATLAB file"}[kind]
-            raise DataError(f"{path} is {what} and no table: dataset=npz dataset.path={path} reads it.")
+            raise DataError(f"{path} is {what} and no table: dataset=npz {override('path', str(path))} reads it.")
         case "hdf5":
-            raise DataError(f"{path} is an HDF5 file and no table: dataset=h5 dataset.path={path} reads it.")
+            raise DataError(f"{path} is an HDF5 file and no table: dataset=h5 {override('path', str(path))} reads it.")
     raise DataError(f"{path} cannot be read. {EXPECTED}")
 
 

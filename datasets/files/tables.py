@@ -1,15 +1,18 @@
 """From the arrays and labels of a user's own file to a Dataset: what the csv, h5 and npz loaders share."""
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from math import prod
 from pathlib import Path
+from shlex import quote
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.encoding import MISSING_WORDS
 from datasets.types import Array, DataError
 
 Task = Literal["auto", "classification", "regression"]
@@ -30,7 +33,7 @@ def existing(path: str, option: str = "dataset.path") -> Path:
     """The file at `path`, which `option` named, or DataError saying where it was looked for."""
     file = Path(path).expanduser()
     if file.is_dir():
-        way = f" Of pictures, a folder for each class, dataset=images dataset.path={path} reads it."
+        way = f" Of pictures, a folder for each class, dataset=images {override('path', path)} reads it."
         raise DataError(f"{option}={path} is a directory; expected a file.{way if any(file.iterdir()) else ''}")
     if not file.is_file():
         siblings = [p.name for p in file.parent.iterdir()] if file.parent.is_dir() else []
@@ -48,6 +51,36 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """
     close = get_close_matches(name, list(known), n=1)
     return f" (did you mean '{close[0]}'?)" if close else ""
+
+
+def override(key: str, value: Any) -> str:
+    """`dataset.KEY=VALUE` as it is typed: in the words of Hydra, and in quotes where a shell would take them apart.
+
+    >>> print(override("missing", "drop"), override("columns", ["!id"]), override("na", ["auto", -999]))
+    dataset.missing=drop 'dataset.columns=["!id"]' 'dataset.na=[auto,-999]'
+    """
+    return quote(f"dataset.{key}={_word(value)}")
+
+
+def na_with(words: tuple[str, ...], *more: Any) -> str:
+    """`dataset.na=...` for these words and some more, or !word for without it."""
+    usual = set(MISSING_WORDS)
+    few = len(usual - set(words)) < 5  # the usual ones, perhaps without some
+    kept = [word for word in words if not (few and word in usual)]
+    out = [f"!{word}" for word in MISSING_WORDS if few and word not in words]
+    return override("na", [*["auto"] * few, *kept, *out, *more])
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_word, value))}]"
+    if not isinstance(value, str):
+        whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if whole else value).lower()
+    words = ("true", "false", "null", "nan", "inf")
+    plain = re.fullmatch(r"[A-Za-z_][\w./-]*", value, re.ASCII) and value.lower() not in words
+    # A backslash stands for itself, but for one in front of a quote or the end.
+    return value if plain else '"' + re.sub(r'(\\*)("|$)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), value) + '"'
 
 
 def listed(names: Iterable[str], most: int = 12) -> str:

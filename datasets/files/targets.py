@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from datasets.encoding import coded_of, is_missing, label_of, number_of
 from datasets.files.sheet import Sheet
-from datasets.files.tables import MOST_CLASSES, Labels, Task
+from datasets.files.tables import MOST_CLASSES, Labels, Task, na_with
 from datasets.types import Array, DataError
 
 PADDED = re.compile(r"[+-]?0\d+")  # 01067 is a name and no number
@@ -72,25 +72,30 @@ def _only_spelled(value: Any) -> bool:
     return bool(PADDED.fullmatch(text)) or (text.lstrip("+-").isdigit() and abs(int(text)) > EXACT)
 
 
-def refuse_missing(sheet: Sheet, name: str, gone: NDArray[np.bool_]) -> None:
+def refuse_missing(sheet: Sheet, name: str, words: tuple[str, ...] | None) -> None:
     """A missing target is refused, with its line and what gets on."""
+    gone = target_of(sheet, name, words).gone
     if not gone.any():
         return
     row, count = int(np.argmax(gone)), int(gone.sum())
     cells = sheet.columns[name]
     coded = coded_of(cells)
     value = coded.values[coded.codes[row]] if coded.codes[row] >= 0 else ""
-    text = "" if value is None or value != value else str(value).strip()
+    text = "" if value is None or value != value else label_of(value)
     what = f"is '{text}', which stands for no value" if text else "has no value: the value is missing"
     more = f", and so in {count - 1} more rows" if count > 1 else ""
-    keep = " dataset.na=[] keeps it as a class of its own." if text and text.lower() != "nan" else ""
+    keep = (
+        f" {na_with(words, f'!{text}')} keeps it as a class of its own."
+        if text and words and text.lower() != "nan"
+        else ""
+    )
     raise DataError(
         f"{sheet.path}, {sheet.place(row)}, column '{name}' {what}{more}; expected a label or a finite number. "
         f"dataset.missing=drop leaves out the rows without a target.{keep}"
     )
 
 
-def refuse_stray_text(sheet: Sheet, name: str, labels: Labels, task: Task) -> None:
+def refuse_stray_text(sheet: Sheet, name: str, labels: Labels, task: Task, words: tuple[str, ...]) -> None:
     """A word in a column of amounts is a mistake in the file, and must not make a class of every amount."""
     distinct, codes = labels
     if distinct.dtype.kind != "U":
@@ -98,11 +103,11 @@ def refuse_stray_text(sheet: Sheet, name: str, labels: Labels, task: Task) -> No
     text = np.array([number_of(label, sheet.decimal) is None for label in distinct.tolist()])
     if (task == "regression" and text.any()) or (text.any() and (~text).sum() > MOST_CLASSES):
         row = int(np.argmax(text[codes]))
-        word = distinct[codes[row]]
+        word, strays = distinct[codes[row]], distinct[text].tolist()[:MOST_CLASSES]
         raise DataError(
             f"{sheet.path}, {sheet.place(row)}, column '{name}' is '{word}'; expected a number. Where it stands for no "
-            f"value, dataset.na=[{word}] dataset.missing=drop leaves the row out; dataset.task=classification takes "
-            "each number for a class."
+            f"value, {na_with(words, *strays)} dataset.missing=drop leaves the row out; dataset.task=classification "
+            "takes each number for a class."
         )
 
 

@@ -17,14 +17,16 @@ from datasets.encoding import (
     is_missing,
     label_of,
     number_of,
+    without,
 )
 from datasets.files.sheet import Sheet
-from datasets.files.tables import listed, nearest
+from datasets.files.tables import listed, na_with, nearest, override
 from datasets.types import DataError
 
 Encode = Literal["auto", "none"]
 
 MOST_LABELS = 100  # a text column of more different labels is left out
+MOST_NAMED = 60  # columns that an override leaves out by their names
 FEW_WORDS = 3  # so many words in a column of many numbers are slips, and not labels
 NAMED_ID = re.compile(
     r"(?:.*[_\W])?(?:id|uuid|guid|index|idx|rownames|rowid|row_?num(?:ber)?)|.*[a-z]I[dD]|unnamed:? ?\d*", re.I
@@ -72,44 +74,50 @@ def matching(names: Sequence[str], pattern: str | int) -> list[str]:
 
 
 def understand(
-    sheet: Sheet, names: Sequence[str], asked: bool, encode: Encode, words: tuple[str, ...], target: Any = None
+    sheet: Sheet,
+    names: Sequence[str],
+    patterns: Sequence[str | int] | None,
+    encode: Encode,
+    words: tuple[str, ...],
+    target: Any = None,
 ) -> Understood:
-    """The kinds of the columns `names`; `asked`: they were chosen by name, and none of them is left out.
+    """The kinds of the columns `names`, which the `patterns` of `dataset.columns` chose.
 
-    `target` (n,) holds the coded target, to be told apart from an input that is the same. Raises DataError that lists
-    every column that cannot be an input, with the override that gets on.
+    What a pattern names as it is, is taken, also where it would be left out. `target` (n,) holds the coded target, to
+    be told apart from an input that is the same. Raises DataError that lists every column that cannot be an input, with
+    the override that gets on.
     """
     left: list[tuple[str, str]] = []
     columns, missing, odd = [], {}, []
-    refused: list[tuple[str, str]] = []
+    refused: dict[str, _Found] = {}
+    asked = named_in(sheet.names, patterns)
     for name in names:
-        cells = sheet.columns[name]
-        if name in sheet.index and not asked:
-            left.append((name, sheet.index[name]))
-            continue
-        found = _kind(sheet, name, cells, words, asked)
+        found = _kind(sheet, name, words, name in asked)
         missing[name] = found.missing
-        if found.column is None and found.why and encode == "auto" and not found.wrong:
-            left.append((name, found.why))
+        if found.column is None and found.why and encode == "auto":
+            left.append((name, found.why + _taken(sheet, name, words, patterns)))
         elif found.column is None or (encode == "none" and found.column.kind != "number"):
-            refused.append((name, found.wrong or _first_wrong(sheet, name, words)))
+            refused[name] = found
         else:
             columns.append(found.column)
-            odd += suspicious(name, found, target)
+            odd += suspicious(name, found, target, _without(patterns, [name]), words)
     if refused:
-        out = ",".join(f'"!{name}"' for name, _ in refused[:12])
-        many = f" {len(refused)} columns are no numbers: {listed(name for name, _ in refused)}." * (len(refused) > 1)
-        way = "dataset.encode=auto makes numbers of labels, dates and yes/no; " if encode == "none" else ""
-        raise DataError(
-            f"{sheet.path}, {refused[0][1]}; expected a finite number.{many} {way}'dataset.columns=[{out}]' leaves "
-            f"{'it' if len(refused) == 1 else 'them'} out; dataset.na=[WORD,...] names words that stand for no value."
-        )
+        raise DataError(_refusal(sheet, refused, patterns, encode, words))
     if not columns:
-        raise DataError(
-            f"{sheet.path} has no column to learn from: {'; '.join(f'{name!r}: {why}' for name, why in left[:8])}. "
-            "dataset.columns=[NAME,...] takes those that it names."
-        )
+        every = "; ".join(f"{name!r}: {why}" for name, why in left[:8])
+        raise DataError(f"{sheet.path} has no column to learn from: {every}.")
     return Understood(Encoding(tuple(columns), tuple(left), words, sheet.decimal), missing, tuple(odd))
+
+
+def named_in(names: Sequence[str], patterns: Sequence[str | int] | None) -> set[str]:
+    """The columns that are named as they are, or by their position."""
+    plain = [pattern for pattern in patterns or () if not str(pattern).startswith("!")]
+    return {
+        name
+        for pattern in plain
+        for name in matching(names, pattern)
+        if name == str(pattern) or "*" not in str(pattern)
+    }
 
 
 class _Found(NamedTuple):
@@ -118,11 +126,58 @@ class _Found(NamedTuple):
     why: str = ""  # it is left out
     wrong: str = ""  # it is refused
     values: Any = None  # of a number (n,)
+    strays: tuple[Any, ...] = ()  # what is refused among numbers
 
 
-def _kind(sheet: Sheet, name: str, cells: Any, words: tuple[str, ...], asked: bool) -> _Found:
+def _refusal(
+    sheet: Sheet,
+    refused: dict[str, _Found],
+    patterns: Sequence[str | int] | None,
+    encode: Encode,
+    words: tuple[str, ...],
+) -> str:
+    """What is wrong with the columns that are no inputs, and what gets on."""
+    name, found = next(iter(refused.items()))
+    many = f" {len(refused)} columns are no numbers: {listed(refused)}." if len(refused) > 1 else ""
+    ways = ["dataset.encode=auto makes numbers of labels, dates and yes/no"] * (encode == "none")
+    if len(refused) <= MOST_NAMED:
+        ways.append(f"{_without(patterns, list(refused))} leaves {'it' if len(refused) == 1 else 'them'} out")
+    else:
+        ways.append("dataset.columns names the inputs")
+    strays = list(dict.fromkeys(stray for each in refused.values() for stray in each.strays))
+    if strays and all(each.strays for each in refused.values()):
+        ways.append(f"{na_with(words, *strays)} takes {listed(map(str, strays), 3)} for no value")
+    return (
+        f"{sheet.path}, {found.wrong or _first_wrong(sheet, name, words)}; expected a finite number.{many} "
+        f"{'; '.join(ways)}."
+    )
+
+
+def _without(patterns: Sequence[str | int] | None, names: Sequence[str]) -> str:
+    """The override that leaves these columns out, too."""
+    return override("columns", [*(patterns or ()), *(f"!{name}" for name in names)])
+
+
+def _taken(sheet: Sheet, name: str, words: tuple[str, ...], patterns: Sequence[str | int] | None) -> str:
+    """The override that takes a column all the same, where it can be taken."""
+    found = _kind(sheet, name, words, True)
+    if found.column is None:
+        return ""
+    whole = (
+        patterns
+        if patterns and not all(str(pattern).startswith("!") for pattern in patterns)
+        else ["*", *(patterns or ())]
+    )
+    return f" ({override('columns', [*whole, name])} takes it)"
+
+
+def _kind(sheet: Sheet, name: str, words: tuple[str, ...], asked: bool) -> _Found:
+    """What a column is; `asked`: it was chosen by its name, and is not left out."""
+    cells = sheet.columns[name]
+    if name in sheet.index and not asked:
+        return _Found(None, 0, sheet.index[name])
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "f":
-        return _numbers(sheet, name, cells, asked)
+        return _numbers(sheet, name, without(cells, words), asked)
     coded = coded_of(cells)
     counts = np.bincount(coded.codes[coded.codes >= 0], minlength=len(coded.values))
     gone = [is_missing(value, words) for value in coded.values]
@@ -147,7 +202,8 @@ def _kind(sheet: Sheet, name: str, cells: Any, words: tuple[str, ...], asked: bo
     if len(stray) <= FEW_WORDS and len(values) - len(stray) > 10 * len(stray):
         codes = {place for (place, _), number in zip(values, numbers, strict=True) if number is None}
         row = int(np.argmax(np.isin(coded.codes, list(codes))))
-        return _Found(None, lost, wrong=f"{sheet.place(row)}, column '{name}' is '{label_of(stray[0])}' among numbers")
+        wrong = f"{sheet.place(row)}, column '{name}' is '{label_of(stray[0])}' among numbers"
+        return _Found(None, lost, wrong=wrong, strays=tuple(map(label_of, stray)))
     labels = sorted({label_of(value) for _, value in values})
     n = len(coded.codes) - lost
     if len(labels) < 2 and not asked:
@@ -171,7 +227,8 @@ def _numbers(sheet: Sheet, name: str, values: np.ndarray, asked: bool) -> _Found
         return _Found(None, lost, "it has no values")
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values)))
-        return _Found(None, lost, wrong=f"{sheet.place(row)}, column '{name}' is {values[row]}")
+        wrong = f"{sheet.place(row)}, column '{name}' is {values[row]}"
+        return _Found(None, lost, wrong=wrong, strays=tuple(np.unique(values[np.isinf(values)]).tolist()))
     if not asked and NAMED_ID.fullmatch(name) and not lost and len(values) > 2 and _all_differ(values):
         return _Found(None, lost, "it is called an id, and is another in each row")
     return _Found(Column(name), lost, values=values)
@@ -194,15 +251,15 @@ def date_order(values: Sequence[Any]) -> tuple[Order, bool]:
     return (fitting[0], False) if fitting else ("", False)
 
 
-def suspicious(name: str, found: _Found, target: Any) -> list[str]:
-    """What of a column of numbers should make a user look twice."""
+def suspicious(name: str, found: _Found, target: Any, out: str, words: tuple[str, ...]) -> list[str]:
+    """What of a column of numbers should make a user look twice; `out` is the override that leaves it out."""
     values = found.values
     if values is None or len(values) < 10:
         return []
     odd, whole = [], values[~np.isnan(values)]
     with np.errstate(over="ignore"):
         steps = np.diff(values)
-    leave = f"dataset.columns=['!{name}'] leaves it out"
+    leave = f"{out} leaves it out"
     if not found.missing and (steps == 1).all() and values[0] in (0, 1):
         odd.append(f"column '{name}' only counts the rows, from {values[0]:g} to {values[-1]:g}: {leave}.")
     if target is not None and not found.missing and _same(values, target):
@@ -216,7 +273,7 @@ def suspicious(name: str, found: _Found, target: Any) -> list[str]:
             if min(abs(mark - rest.min()), abs(mark - rest.max())) > 3 * max(spread, 1e-9):
                 odd.append(
                     f"column '{name}' is {mark:g} in {share:.0%} of the rows, far from all other values: where that "
-                    f"stands for no value, dataset.na=[{mark:g}] says so."
+                    f"stands for no value, {na_with(words, mark)} says so."
                 )
     return odd
 
