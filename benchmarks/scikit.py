@@ -92,7 +92,12 @@ def ours(name: str, path: Path, folder: Path) -> np.ndarray:
         text=True,
     )
     summaries = [json.loads((sweep / str(seed) / "summary.json").read_text()) for seed in range(SEEDS)]
-    return np.array([summary["metrics"]["last"]["test/accuracy"] for summary in summaries])
+    return np.array(
+        [
+            summary["metrics"]["last"].get("test/accuracy", summary["metrics"]["last"].get("test/r2"))
+            for summary in summaries
+        ]
+    )
 
 
 def theirs(name: str, path: Path) -> np.ndarray:

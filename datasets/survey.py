@@ -33,7 +33,7 @@ def overview(dataset: Dataset) -> str:
         y = _targets(dataset)
         return (
             f"targets: {y.low[0]:.6g} to {y.high[0]:.6g}, mean {y.mean[0]:.6g}; "
-            f"numbers, so a regression: accuracy is R² here (1 perfect, 0 the mean){_other_task(dataset)}"
+            f"numbers, so a regression: its score is r2, R² (1 perfect, 0 the mean){_other_task(dataset)}"
         )
     counts = balance(dataset)
     shown = [f"{label:g}" if isinstance(label, float) else label for label in dataset.classes[:MOST]]  # 0, not 0.0

@@ -166,9 +166,9 @@ def encode(
     if task == "regression" or (task == "auto" and not text and (not few_integers or hardly_twice)):
         return distinct[codes], None
     if len(distinct) < 2:
+        numbers = "" if text else " (or numbers, with dataset.task=regression)"
         raise DataError(
-            f"{where} holds the single class {distinct[0].item()!r}; expected two or more classes "
-            f"(or numbers, with dataset.task=regression)."
+            f"{where} holds the single class {distinct[0].item()!r}; expected two or more classes{numbers}."
         )
     return codes, tuple(distinct.tolist())
 

@@ -228,7 +228,9 @@ def _numbers(sheet: Sheet, name: str, values: np.ndarray, asked: bool) -> _Found
     if np.isinf(values).any():
         row = int(np.argmax(np.isinf(values)))
         wrong = f"{sheet.place(row)}, column '{name}' is {values[row]}"
-        return _Found(None, lost, wrong=wrong, strays=tuple(np.unique(values[np.isinf(values)]).tolist()))
+        return _Found(
+            None, lost, wrong=wrong, strays=tuple(map(label_of, np.unique(values[np.isinf(values)]).tolist()))
+        )
     if not asked and NAMED_ID.fullmatch(name) and not lost and len(values) > 2 and _all_differ(values):
         return _Found(None, lost, "it is called an id, and is another in each row")
     return _Found(Column(name), lost, values=values)

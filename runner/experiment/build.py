@@ -25,6 +25,7 @@ from runner.experiment.data import (
     label_values,
     load,
     score_of,
+    scored_as,
     sets_of,
     source_of,
 )
@@ -36,6 +37,7 @@ from runner.experiment.schema import ConfigError, options
 from runner.experiment.sources import Sources
 from runner.nn import activations, faults, losses
 from runner.nn.architectures import Architecture
+from runner.nn.scores import named
 from runner.training.compiled import engine
 from runner.training.kinds import kind_of
 from runner.training.own.network import NetworkProblem
@@ -244,6 +246,7 @@ def _recipe(
         activation=options(activations, "Activation")[architecture.activation](),
         head=head_of(head, data.dataset, data.output, data.labels),
         score=score_of(data.dataset, data.output, data.labels),
+        scored=scored_as(data.dataset, data.output),
         optimizer=function("optimizer", plain["optimizer"]["name"]),
         schedule=call("schedule", plain["schedule"]),
         plan=_plan(plain["training"], data.rows),
@@ -288,6 +291,7 @@ def _planned(plain: dict[str, Any], data: Material, network: Network) -> Course:
     """What the run is ranked by and what it must reach: by default, half of what it costs to know nothing."""
     metrics, wanted = kind_of(network.recipe).metrics, plain["training"]["target"]
     problems = objective_problems(plain["objective"], metrics)
+    wanted = wanted and {**wanted, "metric": named(wanted["metric"], metrics)}
     if wanted is not None and wanted["metric"] not in metrics:
         problems.append(no_metric("training.target.metric", wanted["metric"], metrics))
     _refuse([*problems, *network.problems])

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -153,6 +153,11 @@ def constant_of(dataset: Dataset, loss: str, output: str, Y: np.ndarray) -> floa
     w = dataset.class_weight[dataset.train.y.astype(np.int64)][:, None]  # of mean 1
     mean = (w * Y).mean(axis=0)
     return losses.constant_cost_of(loss, output, mean, (w * (Y - mean) ** 2).mean(axis=0))
+
+
+def scored_as(dataset: Dataset, output: str) -> Literal["accuracy", "r2"]:
+    """What the score of `score_of` is called."""
+    return "r2" if dataset.classes is None and not (dataset.several and output == "sigmoid") else "accuracy"
 
 
 def score_of(dataset: Dataset, output: str, labels: np.ndarray) -> Callable[[Any, Data], Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from runner.experiment.schema import show, suggest
+from runner.nn.scores import is_score, named
 
 Mode = Literal["auto", "min", "max"]
 
@@ -60,14 +61,14 @@ def _listed(section: Mapping[str, Any], metrics: Sequence[str]) -> tuple[list[st
     watched, modes = section["metric"], section["mode"]
     watched = watched if isinstance(watched, list) else [watched]
     default = "val/cost" if "val/cost" in metrics else "train/cost"
-    named = [default if name == "auto" else name for name in watched]
-    return named, modes if isinstance(modes, list) else [modes] * len(watched)
+    known = [default if name == "auto" else named(name, metrics) for name in watched]
+    return known, modes if isinstance(modes, list) else [modes] * len(watched)
 
 
 def _mode(metric: str, mode: Mode) -> Literal["min", "max"]:
     if mode != "auto":
         return mode
-    return "max" if metric.endswith("/accuracy") else "min"
+    return "max" if is_score(metric) else "min"
 
 
 def no_metric(key: str, name: str, metrics: Sequence[str]) -> str:

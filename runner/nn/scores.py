@@ -1,8 +1,16 @@
-"""How well a network's outputs `A` (K, n, outputs) fit the truth, one number a member: `accuracy` in the tables."""
+"""How well a network's outputs `A` (K, n, outputs) fit the truth, one number a member.
+
+In the tables it is called `accuracy`, or of a regression `r2`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from runner.nn.types import Array
+
+T = TypeVar("T")
 
 
 def most_probable(A: Array) -> np.ndarray:
@@ -44,3 +52,30 @@ def r_squared(A: Array, Y: Array, variance: float | None = None) -> Array:
     if variance is not None:
         return 1 - unexplained / (np.float64(variance) * Y.size)
     return 1 - unexplained / ((Y - Y.mean(axis=0)) ** 2).sum()
+
+
+def is_score(metric: str) -> bool:
+    """Whether a metric says how much is right, and so more of it is better."""
+    return metric.endswith(("/accuracy", "/r2"))
+
+
+def named(metric: str, metrics: Iterable[str]) -> str:
+    """A metric by the name that a run has it under: R² was called accuracy before.
+
+    >>> named("val/accuracy", ["val/cost", "val/r2"]), named("val/accuracy", ["val/cost", "val/accuracy"])
+    ('val/r2', 'val/accuracy')
+    """
+    now = metric.removesuffix("/accuracy") + "/r2"
+    known = set(metrics)
+    return now if metric.endswith("/accuracy") and metric not in known and now in known else metric
+
+
+def renamed(values: Mapping[str, T], scored: str) -> dict[str, T]:
+    """What a record says by metric, where the score is called `scored` now.
+
+    >>> renamed({"train/cost": 1.0, "train/accuracy": 0.5}, "r2")
+    {'train/cost': 1.0, 'train/r2': 0.5}
+    """
+    if scored != "r2":
+        return dict(values)
+    return {f"{key.removesuffix('/accuracy')}/r2" if key.endswith("/accuracy") else key: values[key] for key in values}

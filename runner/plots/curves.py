@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from datasets import Dataset
 from runner.experiment.schema import options
 from runner.nn import activations
+from runner.nn.scores import is_score
 from runner.nn.types import Array
 from runner.plots.style import DASHES, GREY, INK, SETS, divergence, iterations, layer_colours, page, percent, said
 from runner.runs.trace import Trace
@@ -103,14 +104,14 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
     scale = 100 if classes else 1
     lowest = 0.0
     for name in sets:
-        if f"{name}/accuracy" not in run.values:
+        if f"{name}/{run.scored}" not in run.values:
             continue  # a network of the user's own without predict(X)
-        column = finite(run[f"{name}/accuracy"]) * scale
+        column = finite(run[f"{name}/{run.scored}"]) * scale
         marker = "o" if np.isfinite(column).sum() < 3 else ""
-        axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/accuracy")
+        axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/{run.scored}")
         lowest = min([lowest, *column[np.isfinite(column)].tolist()])
     target = said(run)["target"]
-    if target["metric"].endswith("/accuracy"):
+    if is_score(target["metric"]):
         axes.axhline(target["value"] * scale, ls="-.", color=INK, lw=1.1, gid="target")
     if run.nonfinite is not None:
         axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, alpha=0.6, gid="first-nonfinite", zorder=1.5)
@@ -131,7 +132,7 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
     last, best = summary["metrics"]["last"], summary["metrics"]["best"]
     for name in sets:
         text = f"{names[name]}: cost {number(last.get(f'{name}/cost'))}, best {number(best.get(f'{name}/cost'))}"
-        shares = [last.get(f"{name}/accuracy"), best.get(f"{name}/accuracy")]
+        shares = [last.get(f"{name}/{run.scored}"), best.get(f"{name}/{run.scored}")]
         if all(isinstance(share, float | int) for share in shares):
             first, second = (percent(s) if run.network["classes"] is not None else f"R² {s:.4g}" for s in shares)
             text += (
@@ -151,7 +152,7 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
             text += "\nwhat the best constant answer costs"
         handles.append(Line2D([], [], color=colour, ls=dash, lw=1.1, label=text))
     target = summary["target"]
-    if target["metric"].endswith("/accuracy"):
+    if is_score(target["metric"]):
         goal = percent(target["value"]) if run.network["classes"] is not None else f"{target['value']:g}"
         handles.append(Line2D([], [], color=INK, ls="-.", lw=1.1, label=f"{meaning['target']}: {goal}"))
     if run.nonfinite is not None:

@@ -111,7 +111,7 @@ def headline(run: Trace) -> str:
 
 def outcome(run: Trace) -> str:
     """The last accuracies in words, the test rows' first."""
-    last = {part: last_of(run, f"{part}/accuracy") for part in SETS}
+    last = {part: last_of(run, f"{part}/{run.scored}") for part in SETS}
     told = {part: value for part, value in last.items() if value is not None}
     if run.network["classes"] is None:
         words = {part: f"R² {value:.3g}" for part, value in told.items()}

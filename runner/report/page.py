@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from runner.nn.scores import is_score
 from runner.report import charts, phasemap
 from runner.report.phasemap import SEED
 from runner.report.runs import Run, Sweep, points, settings
@@ -92,7 +93,7 @@ def phases_of(given: Sequence[phasemap.Point]) -> dict[str, Any] | None:
 def _is_better_high(metric: str, sweep: Sweep) -> bool:
     if metric == sweep.objective.metric:
         return sweep.objective.mode == "max"
-    return metric.endswith("/accuracy")
+    return is_score(metric)
 
 
 def counts(runs: Sequence[Run]) -> dict[str, int]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from runner import Refusal
 from runner.experiment.objectives import Objective, objectives
+from runner.nn.scores import is_score
 from runner.report.phasemap import SEED, Point, outcome
 from runner.runs import journal
 from runner.runs.files import SUMMARY
@@ -218,7 +219,7 @@ def _run(
 
 
 def _is_drawn(metric: str) -> bool:
-    return metric.endswith(("/cost", "/accuracy")) or metric == "grad_norm"
+    return metric.endswith("/cost") or is_score(metric) or metric == "grad_norm"
 
 
 def _last_if_nan(value: float) -> float:

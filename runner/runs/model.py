@@ -120,8 +120,9 @@ def example(dataset: Dataset) -> list[list[Any]]:
 def signature(network: Mapping[str, Any], names: Sequence[str], targets: Sequence[str]) -> dict[str, str | None]:
     """What goes in and what comes out, as MLflow writes it: arrays (-1, d); a table's columns the model reads itself.
 
-    MLflow has no type for a column that may hold whole numbers, fractions, text and nothing: it would refuse what
-    predicts. The model names what is missing, and what it cannot use, as `runner.predict` does.
+    MLflow's numbers refuse whole numbers in a column of fractions, and a value that is missing; its type `any` takes
+    them, but then its server reads no csv. The model names what is missing, and what it cannot use, as `runner.predict`
+    does; which columns it takes is shown by its example.
     """
     shape = [-1, network["widths"][0]]
     inputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": shape}}]

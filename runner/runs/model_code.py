@@ -215,6 +215,7 @@ def _module(path: Path) -> Any:
 
 def _serve() -> None:
     """Give MLflow what it loads: `predict` answers with labels or numbers, with params={"outputs": True} with A."""
+    from mlflow.exceptions import MlflowException
     from mlflow.models import set_model
     from mlflow.pyfunc import PythonModel
 
@@ -224,7 +225,10 @@ def _serve() -> None:
 
         # MLflow warns where there is no hint, and makes a schema of most: not of this one.
         def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:
-            A = self.network.outputs(model_input)
+            try:
+                A = self.network.outputs(model_input)
+            except ValueError as error:  # whoever serves the model answers 400 with these words
+                raise MlflowException.invalid_parameter_value(str(error)) from error
             if (params or {}).get("outputs"):
                 return A
             return self.network.answers(A)

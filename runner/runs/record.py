@@ -15,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from runner.experiment.experiment import Experiment
+from runner.nn.scores import renamed
 from runner.nn.types import Array
+from runner.runs.by_class import by_class
+from runner.runs.by_class import metrics as of_classes
 from runner.runs.checkpoint import save_checkpoint
 from runner.runs.files import CONFIG, SUMMARY, WEIGHTS, write_config, write_summary
 from runner.runs.journal import Journal, first, read
@@ -69,7 +72,7 @@ class Record:
         record = cls(experiment, Journal.reopen(directory, again), start["name"])
         record.command = start["command"]
         for row in rows:
-            record.result.remember(row["step"], row["values"])
+            record.result.remember(row["step"], renamed(row["values"], experiment.recipe.scored))
         return record
 
     def trained_on(self, where: Machine) -> None:
@@ -111,6 +114,7 @@ class Record:
         result.seconds = time.perf_counter() - self.began
         result.target_reached = status == "finished" and self.experiment.target.reached(result.last)
         if theta is not None:
+            result.by_class = by_class(self.experiment, theta)
             save_weights(self.directory / WEIGHTS, theta, self.experiment)
             self.journal.artifact(WEIGHTS)
         if "sweep" not in first(self.directory)["tags"] and (diff := git()[2]):
@@ -125,6 +129,7 @@ class Record:
 def _of_the_end(result: Result) -> tuple[dict[str, float], dict[str, str]]:
     """The metrics and the tags that a run has beside its rows."""
     metrics = {f"best/{key}": value for key, value in result.best.items()}
+    metrics |= of_classes(result.by_class)
     metrics["diverged"] = float(result.status == "diverged")
     tags = {"target": "reached" if result.target_reached else "missed"} if result.status == "finished" else {}
     if result.nonfinite:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.experiment.experiment import Experiment
+from runner.nn.scores import renamed
 from runner.runs.files import (
     SUMMARY,
 )
@@ -38,6 +39,7 @@ class Result:
     seconds: float = 0.0
     skipped: bool = False
     findings: list[dict[str, Any]] = field(default_factory=list)
+    by_class: dict[str, dict[str, Any]] = field(default_factory=dict)  # where classes are unequal: runs.by_class
 
     @classmethod
     def read(cls, experiment: Experiment, directory: Path, name: str) -> "Result":
@@ -45,13 +47,13 @@ class Result:
         result = cls(experiment, directory, name, skipped=True)
         for line, _ in read(directory):
             if line["kind"] == "row":
-                result.remember(line["step"], line["values"])
+                result.remember(line["step"], renamed(line["values"], experiment.recipe.scored))
         summary = json.loads((directory / SUMMARY).read_text())
         bad = summary["first_nonfinite"]
         result.nonfinite = NonFinite(**bad) if bad else None
         result.status, result.error = summary["status"], summary["error"]
         result.target_reached = summary["target"]["reached"]
-        result.findings = summary["findings"]
+        result.findings, result.by_class = summary["findings"], summary.get("by_class", {})
         return result
 
     @property
@@ -68,9 +70,9 @@ class Result:
         self.step = step
         self.last.update(values)
         for name in self.experiment.recipe.sets:
-            cost, accuracy = f"{name}/cost", f"{name}/accuracy"
+            cost, score = f"{name}/cost", f"{name}/{self.experiment.recipe.scored}"
             if math.isfinite(values[cost]):
                 self.best[cost] = min(self.best.get(cost, math.inf), values[cost])
-            if math.isfinite(values.get(accuracy, math.nan)):
-                self.best[accuracy] = max(self.best.get(accuracy, -math.inf), values[accuracy])
+            if math.isfinite(values.get(score, math.nan)):
+                self.best[score] = max(self.best.get(score, -math.inf), values[score])
         self.curve.append(values["train/cost"])

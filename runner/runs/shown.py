@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-TOLD = ("train/cost", "train/accuracy", "val/cost", "val/accuracy", "test/cost", "test/accuracy")
+TOLD = tuple(f"{part}/{kind}" for part in ("train", "val", "test") for kind in ("cost", "accuracy", "r2"))
 WIDTH, HEIGHT, POINTS = 320, 60, 160  # of the curve, in pixels; and the rows that it is drawn from at most
 
 

@@ -24,6 +24,7 @@ def summary(result: Result, command: str, where: Machine) -> dict[str, Any]:
         "constant_predictor_cost": experiment.constant_cost,
         "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
         "metrics": {"last": result.last, "best": result.best},
+        **({"by_class": result.by_class} if result.by_class else {}),
         "findings": result.findings,
         "error": result.error,
         "timings": {

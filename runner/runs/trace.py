@@ -13,8 +13,10 @@ from datasets import Dataset
 from datasets import encoding as tables
 from runner.experiment.experiment import Experiment
 from runner.experiment.schema import suggest
+from runner.nn.scores import named, renamed
 from runner.nn.types import Array
 from runner.runs import journal, model_code, shown
+from runner.runs.by_class import by_class
 from runner.runs.files import SUMMARY, WEIGHTS, spelled
 from runner.runs.names import run_name
 from runner.runs.provenance import command_of
@@ -60,6 +62,11 @@ class Trace:
         return "" if self.known else str(self.network["own"]["options"]["network"])
 
     @property
+    def scored(self) -> str:
+        """What its score is called: accuracy, or r2 of a regression."""
+        return scored(self.network)
+
+    @property
     def weights(self) -> tuple[tuple[Array, Array], ...]:
         """The final (W, b) of each layer, W (fan_in, fan_out) and b (fan_out,), of a network of ours."""
         layers = range(1, len(self.network["widths"])) if self.known and self.arrays else ()
@@ -71,6 +78,7 @@ class Trace:
         return {} if self.known else self.arrays
 
     def __getitem__(self, metric: str) -> Array:
+        metric = named(metric, self.values)
         if metric not in self.values:
             near = suggest(metric, self.values) or f" There are: {', '.join(self.values)}."
             raise KeyError(f"{metric}: the run has no such metric.{near}")
@@ -80,7 +88,7 @@ class Trace:
         return iter(self.values)
 
     def __contains__(self, metric: object) -> bool:
-        return metric in self.values
+        return named(str(metric), self.values) in self.values
 
     def __repr__(self) -> str:
         return f"Trace({shown.words(self)})"
@@ -177,6 +185,7 @@ def traced(
     result.status, result.step, result.nonfinite = end.status, end.step, end.nonfinite
     result.seconds = time.perf_counter() - began
     result.target_reached = end.status == "finished" and experiment.target.reached(result.last)
+    result.by_class = by_class(experiment, end.theta)
     said = spelled(summary(result, command_of(experiment), machine()))
     nonfinite = end.nonfinite._asdict() if end.nonfinite else None
     arrays, dataset = kind_of(experiment.recipe).arrays(end.theta), experiment.dataset
@@ -201,6 +210,10 @@ def load(directory: Path) -> Trace:
     if not (directory / SUMMARY).exists():
         raise journal.NoRun(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
     said = json.loads((directory / SUMMARY).read_text())
+    score = scored(said["network"])
+    values = renamed(values, score)
+    said["metrics"] = {kind: renamed(found, score) for kind, found in said["metrics"].items()}
+    said["target"]["metric"] = named(said["target"]["metric"], values)
     arrays: dict[str, Array] = {}
     scaling = None
     if (directory / WEIGHTS).exists():
@@ -211,6 +224,12 @@ def load(directory: Path) -> Trace:
     status, nonfinite = said["status"], said["first_nonfinite"]
     network, where = said["network"], directory.absolute()
     return Trace(steps, values, status, nonfinite, arrays, network, scaling, where, said)
+
+
+def scored(network: Mapping[str, Any]) -> str:
+    """What the score of a network is called: accuracy, or r2 of a regression; several labels a row have an accuracy."""
+    labels = bool(network.get("targets")) and network["output"] == "sigmoid"
+    return "r2" if network["classes"] is None and not labels else "accuracy"
 
 
 def _columns(rows: Sequence[tuple[int, Mapping[str, float]]]) -> tuple[np.ndarray, dict[str, Array]]:

@@ -165,6 +165,7 @@ def _line() -> Progress:
 
 def _now(record: Seen) -> str:
     last, nothing = record.result.last, math.nan
-    cost, accuracy = last.get("train/cost", nothing), last.get("train/accuracy", nothing)
+    scored = record.result.experiment.recipe.scored
+    cost, score = last.get("train/cost", nothing), last.get(f"train/{scored}", nothing)
     norm = last.get("grad_norm", nothing)
-    return f"{record.result.step}  cost {cost:.4g}  accuracy {accuracy:.3f}  gradient {norm:.3g}"
+    return f"{record.result.step}  cost {cost:.4g}  {scored} {score:.3f}  gradient {norm:.3g}"

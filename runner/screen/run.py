@@ -10,6 +10,7 @@ from rich.text import Text
 
 from datasets import survey
 from runner.experiment.experiment import Experiment
+from runner.runs import by_class
 from runner.runs.files import relative
 from runner.runs.provenance import command
 from runner.runs.result import Result
@@ -55,12 +56,14 @@ def result(ended: Result) -> None:
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
     metrics = kind_of(experiment.recipe).metrics
     for name in experiment.recipe.sets:
-        for key in (f"{name}/cost", f"{name}/accuracy"):
+        for key in (f"{name}/cost", f"{name}/{experiment.recipe.scored}"):
             if key in metrics:  # a network of the user's own may have no predict(X)
                 table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
     table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
     out.print(f"{ended.status} after {ended.step} iterations in {ended.seconds:.2f} s   {sparkline(ended.curve)}")
     out.print(table)
+    for line in by_class.lines(ended.by_class):
+        out.print(Text(line))
     if ended.nonfinite:
         out.print(f"first non-finite value: {where(ended)}")
     if ended.error:

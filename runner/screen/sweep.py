@@ -40,9 +40,10 @@ def standing(results: Sequence[Result], most: int = 20) -> None:
 
 
 def _runs(out: Console, results: Sequence[Result], most: int) -> None:
-    metric = results[0].experiment.recipe.plan.objective
+    recipe = results[0].experiment.recipe
+    metric = recipe.plan.objective
     table = Table(box=None, pad_edge=False, header_style="dim")
-    shown = [metric, *(f"{name}/accuracy" for name in results[0].experiment.recipe.sets)]
+    shown = [metric, *(f"{name}/{recipe.scored}" for name in recipe.sets)]
     table.add_column("run", min_width=16, overflow="fold")
     for title in ("status", *shown, "target", "cost"):
         table.add_column(title, justify="right" if "/" in title else "left", no_wrap=True)

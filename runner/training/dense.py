@@ -41,7 +41,7 @@ class DenseKind:
 
     @property
     def metrics(self) -> list[str]:
-        names = [f"{name}/{kind}" for name in self.recipe.sets for kind in ("cost", "accuracy")]
+        names = [f"{name}/{kind}" for name in self.recipe.sets for kind in ("cost", self.recipe.scored)]
         names += ["train/objective"] * bool(self.recipe.l2) + ["grad_norm"]
         return names + [key for keys in metric_keys(len(self.recipe.widths) - 1) for key in keys[:2]]
 

@@ -99,6 +99,7 @@ class Recipe:
     schedule: Schedule
     plan: Plan
     initializer: Initializer
+    scored: Literal["accuracy", "r2"] = "accuracy"  # what the score is called
     fault: Fault = field(default_factory=Fault)
     optimizer_arguments: Mapping[str, Any] = field(default_factory=dict)
     l2: float = 0.0

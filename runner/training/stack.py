@@ -160,12 +160,12 @@ class Stack:
     def _costs_and_scores(self) -> dict[str, Array]:
         """Those of every set (K,), by metric; leaves the training set's gradient in `g`."""
         values: dict[str, Array] = {}
-        head, score = self.network.head, self.recipes[0].score
+        head, score, scored = self.network.head, self.recipes[0].score, self.recipes[0].scored
         for name, rows in self.prepared.sets.items():
             passed = forward(self.network, self.layers, self._pass(name))
             seen = self._with_dropout(name) if self.fault.dropout_at_test else passed
             values[f"{name}/cost"] = head.cost(seen.Z[-1], seen.A[-1], rows.Y)
-            values[f"{name}/accuracy"] = score(seen.A[-1], rows.data)
+            values[f"{name}/{scored}"] = score(seen.A[-1], rows.data)
             if name == "train":
                 self._backward(passed, rows.Y)
         return values

@@ -58,7 +58,7 @@ class StreamedStack(Stack):
         passed, Y = self.looked_at()
         rows, cost, score = self._with_this_batch(passed).T
         self._backward(passed, Y)
-        return {"train/cost": cost / rows, "train/accuracy": score / rows} | held
+        return {"train/cost": cost / rows, f"train/{self.recipes[0].scored}": score / rows} | held
 
     def _with_this_batch(self, passed: Pass | None) -> Array:
         """`seen`, with this step's batch in it; `passed`: the batch passed forward without dropout, if it has been."""

@@ -25,7 +25,7 @@ def test_many_classes_are_not_all_named():
 
 def test_a_regression_is_said_to_be_one():
     dataset = made_of(np.ones((2, 1)), np.array([1.0, 4.0]), classes=None)
-    assert overview(dataset).startswith("targets: 1 to 4, mean 2.5; numbers, so a regression: accuracy is R²")
+    assert overview(dataset).startswith("targets: 1 to 4, mean 2.5; numbers, so a regression: its score is r2, R²")
 
 
 @pytest.mark.parametrize("factor", [1e-5, 1e4])

@@ -107,7 +107,7 @@ class CompiledStack:
         for number, (name, rows) in enumerate(self.prepared.sets.items()):
             losses, score = out[:, 2 * number], out[:, 2 * number + 1]
             values[f"{name}/cost"] = losses / self._losses_of(rows.data.Y)
-            values[f"{name}/accuracy"] = self._scored(score, rows.data)
+            values[f"{name}/{self.recipes[0].scored}"] = self._scored(score, rows.data)
         norms = out[:, 2 * len(self.prepared.sets) : -1]
         squares, gradients = norms[:, ::2], norms[:, 1::2]  # (K, layers)
         if self._numbers[:, -2].any():

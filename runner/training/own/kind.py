@@ -52,7 +52,7 @@ class OwnKind:
 
     @property
     def metrics(self) -> list[str]:
-        kinds = ("cost", "accuracy") if self.source.predicts else ("cost",)
+        kinds = ("cost", self.recipe.scored) if self.source.predicts else ("cost",)
         names = [f"{name}/{kind}" for name in self.recipe.sets for kind in kinds]
         return [*names, "grad_norm", *(key for keys in own_keys(self.source) for key in keys[:2])]
 

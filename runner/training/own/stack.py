@@ -130,7 +130,9 @@ class OwnStack:
             values[f"{name}/cost"] = np.array([self.network.cost(X, Y)])
             if self.source.predicts:
                 answer = self.network.predict(X)
-                values[f"{name}/accuracy"] = np.array([score(answer, self.recipe, name, self.network.label)])
+                values[f"{name}/{self.recipe.scored}"] = np.array(
+                    [score(answer, self.recipe, name, self.network.label)]
+                )
         values = dict(reversed(values.items()))
         g = self._gradient(*self.prepared.given["train"])
         gradients, weights = self._norms(g), self._norms(self.theta)
