@@ -11,10 +11,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from runner.nn.scores import is_score
 from runner.report import charts, phasemap
-from runner.report.phasemap import SEED
 from runner.report.runs import Run, Sweep, points, settings
 from runner.runs import journal
 from runner.runs.files import FOLDER
+from runner.runs.names import REPEATS
 from runner.training.nonfinite import NonFinite
 
 HEAVIEST = 600_000  # bytes of a picture
@@ -39,7 +39,7 @@ def html(sweep: Sweep) -> str:
         sentences=phasemap.sentences(phases),
         runs=sweep.runs,
         settings=settings(sweep),
-        keys=[key for key in sweep.keys if key != SEED],
+        keys=[key for key in sweep.keys if key not in REPEATS],
         metrics=[metric for metric in sweep.metrics if "/" in metric],
         counts=counts(sweep.runs),
         reached=sum(run.summary["target"]["reached"] for run in sweep.runs),
@@ -68,7 +68,7 @@ def payload(sweep: Sweep) -> dict[str, Any]:
         runs.append({**about, "grid": grid, "curves": curves, "outcome": point.outcome})
     return {
         "keys": list(sweep.keys),
-        "seed": SEED,
+        "repeats": REPEATS,
         "metrics": metrics,
         "better": [1 if _is_better_high(metric, sweep) else -1 for metric in metrics],
         "grids": [list(grid) for grid in grids],

@@ -7,12 +7,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from runner.runs.names import REPEATS
+
 LEARNS, BASE_RATE, RISES, NONFINITE = "learns", "at the base rate", "blows up", "non-finite"
 SHORT, NONE = "falls short", "no result"
 OUTCOMES = (LEARNS, SHORT, BASE_RATE, RISES, NONFINITE, NONE)
 NEAR = 0.01  # of the cost of the best constant answer
 RISE = 1.3  # times the first cost
-SEED = "seed"
 MOST_LEVELS = 24  # values of a key, beyond which its corners are not looked for
 FEWEST = 2  # runs a value, on average, below which nothing is said of a value
 
@@ -65,9 +66,9 @@ def outcome(summary: Mapping[str, Any], first_cost: float) -> str:
 
 
 def axes(points: Sequence[Point]) -> list[str]:
-    """The swept keys whose values are all numbers; the seed is none of them."""
+    """The swept keys whose values are all numbers; the seed and the fold are none of them."""
     keys = dict.fromkeys(key for point in points for key in point.values)
-    return [key for key in keys if key != SEED and all(_is_number(point.values.get(key)) for point in points)]
+    return [key for key in keys if key not in REPEATS and all(_is_number(point.values.get(key)) for point in points)]
 
 
 def cells(points: Sequence[Point], x: str, y: str | None = None) -> list[Cell]:

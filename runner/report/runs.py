@@ -13,9 +13,10 @@ import numpy as np
 from runner import Refusal
 from runner.experiment.objectives import Objective, objectives
 from runner.nn.scores import is_score
-from runner.report.phasemap import SEED, Point, outcome
+from runner.report.phasemap import Point, outcome
 from runner.runs import journal
 from runner.runs.files import SUMMARY
+from runner.runs.names import REPEATS
 from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR
 
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread
@@ -44,7 +45,7 @@ class Run(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """The runs that differ in nothing but the seed: `quartiles` (25 %, median, 75 %) of their objective."""
+    """The runs that differ in nothing but the seed or the fold: `quartiles` (25 %, median, 75 %) of their objective."""
 
     values: Mapping[str, Any]
     runs: Sequence[int]  # their places in the ranking
@@ -116,7 +117,7 @@ def ranked(runs: Sequence[Run], by: Objective) -> list[Run]:
 
 
 def swept(overrides: Sequence[Mapping[str, str]], params: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """The keys that differ between runs, the seed last, with the value of each run: resolved, or else as said.
+    """The keys that differ between runs, seed and fold last, with the value of each run: resolved, or else as said.
 
     >>> swept([{"init": "zeros"}, {"init": "normal"}], [{"init.name": "zeros"}, {"init.name": "normal"}])
     {'init': ['zeros', 'normal']}
@@ -128,7 +129,7 @@ def swept(overrides: Sequence[Mapping[str, str]], params: Sequence[Mapping[str, 
             column = [one.get(key, "") for one in overrides]  # a group whose options are one function, or a preset
         if _differ(column):
             found[key] = column
-    return {key: found[key] for key in sorted(found, key=lambda key: key == SEED)}
+    return {key: found[key] for key in sorted(found, key=lambda key: key in REPEATS)}
 
 
 def _differ(column: Sequence[Any]) -> bool:
@@ -136,12 +137,12 @@ def _differ(column: Sequence[Any]) -> bool:
 
 
 def settings(sweep: Sweep) -> list[Setting]:
-    """The runs folded over their seeds, best median first; empty where no seeds were swept."""
-    keys = [key for key in sweep.keys if key != SEED]
+    """The runs folded over their seeds and folds, best median first; empty where neither was swept."""
+    keys = [key for key in sweep.keys if key not in REPEATS]
     folded: dict[str, list[int]] = {}
     for number, run in enumerate(sweep.runs):
         folded.setdefault(json.dumps([run.values[key] for key in keys], default=str), []).append(number)
-    if SEED not in sweep.keys or len(folded) == len(sweep.runs):
+    if len(keys) == len(sweep.keys) or len(folded) == len(sweep.runs):
         return []
     found = []
     for numbers in folded.values():
@@ -162,9 +163,10 @@ def points(sweep: Sweep) -> list[Point]:
 def _of_all(runs: Sequence[Run]) -> str:
     """The command that makes all runs of a setting again."""
     words = shlex.split(str(runs[0].summary["command"]))
-    seeds = ",".join(str(seed) for seed in sorted({run.values[SEED] for run in runs}, key=str))
-    kept = [word for word in words[3:] if not word.startswith(f"{SEED}=")]
-    return shlex.join([*words[:3], "-m", *kept, f"{SEED}={seeds}"])
+    swept = [key for key in REPEATS if key in runs[0].values]
+    kept = [word for word in words[3:] if not word.startswith(tuple(f"{key}=" for key in swept))]
+    values = {key: sorted({run.values[key] for run in runs}, key=str) for key in swept}
+    return shlex.join([*words[:3], "-m", *kept, *(f"{key}={','.join(map(str, values[key]))}" for key in swept)])
 
 
 def _named(directory: Path) -> tuple[dict[Path, str], list[str]]:

@@ -5,6 +5,8 @@ from typing import Any
 
 from runner.experiment.experiment import Experiment
 
+REPEATS = ("seed", "dataset.fold")  # runs that differ in these alone are one setting, made more than once
+
 
 def run_name(experiment: Experiment) -> str:
     """What the run differs in from the defaults, short: `xor hidden=[4] he_normal lr=0.01 seed=3`."""

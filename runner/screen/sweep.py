@@ -19,11 +19,11 @@ from runner.sweeps.search.loop import Search, best
 
 
 def standing(results: Sequence[Result], most: int = 20) -> None:
-    """A sweep's runs, best objective first; where seeds were swept, each setting once, with median and quartiles."""
+    """A sweep's runs, the best first; where seeds or folds were swept, each setting once, with median and quartiles."""
     out = console()
     folded = fold(results)
     if len(folded) < len(results):
-        _seeds(out, folded, most)
+        _seeds(out, folded, most, len({run.experiment.config["dataset"].get("fold") for run in results}) > 1)
     else:
         _runs(out, results, most)
     failures = [result for result in results if result.failed]
@@ -61,10 +61,10 @@ def _runs(out: Console, results: Sequence[Result], most: int) -> None:
         out.print(f"... and {len(ordered) - most} more")
 
 
-def _seeds(out: Console, folded: Sequence[Fold], most: int) -> None:
+def _seeds(out: Console, folded: Sequence[Fold], most: int, by_fold: bool) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("setting", min_width=16, overflow="fold")
-    for title in ("seeds", folded[0].metric, "quartiles", "reached", "failed"):
+    for title in ("runs" if by_fold else "seeds", folded[0].metric, "quartiles", "reached", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for setting in folded[:most]:
         low, middle, high = (number(value, 4) for value in setting.quartiles)

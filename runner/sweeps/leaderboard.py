@@ -1,4 +1,4 @@
-"""What a sweep says as a whole: its runs ranked, and folded over the seeds."""
+"""What a sweep says as a whole: its runs ranked, and folded over seeds and folds."""
 
 import csv
 import math
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner.runs.names import REPEATS
 from runner.runs.provenance import flat
 from runner.runs.result import Result
 
@@ -16,7 +17,7 @@ SUMMARY_DIR = "summary"  # of the sweep's own run, in the sweep's directory
 
 
 class Fold(NamedTuple):
-    """One setting over its seeds: `quartiles` of the objective (25 %, median, 75 %) over the runs that have one."""
+    """One setting over its seeds and folds: `quartiles` (25 %, median, 75 %) of the objective over the runs that have one.
 
     name: str
     metric: str
@@ -45,7 +46,7 @@ def kept(results: Sequence[Result]) -> list[Result]:
 
 
 def fold(results: Sequence[Result]) -> list[Fold]:
-    """The runs that differ in nothing but the seed, as one; the best median first."""
+    """The runs that differ in nothing but the seed or the fold, as one; the best median first."""
     settings: dict[str, list[Result]] = {}
     for result in results:
         settings.setdefault(setting(result.name), []).append(result)
@@ -55,12 +56,13 @@ def fold(results: Sequence[Result]) -> list[Fold]:
 
 
 def setting(name: str) -> str:
-    """A run's name without its seed.
+    """A run's name without its seed and its fold.
 
-    >>> setting("lr=0.1 seed=3")
-    'lr=0.1'
+    >>> setting("lr=0.1 seed=3"), setting("lr=0.1 fold=0 seed=3")
+    ('lr=0.1', 'lr=0.1')
     """
-    return " ".join(word for word in name.split() if not word.startswith("seed=")) or "all"
+    repeats = tuple(f"{key.split('.')[-1]}=" for key in REPEATS)
+    return " ".join(word for word in name.split() if not word.startswith(repeats)) or "all"
 
 
 def write(results: Sequence[Result], directory: Path) -> list[Path]:

@@ -48,6 +48,19 @@ def test_tables_of_every_kind_are_the_same_data(kind: str) -> None:
         np.testing.assert_array_equal(trace.predict(FRAME[inputs[::-1]]), trace.predict(X))
 
 
+def test_a_table_is_understood_as_the_same_table_in_a_file(tmp_path: Path) -> None:
+    frame = FRAME.assign(
+        sex=RNG.choice(["m", "f", "x"], 60), since=pandas.date_range("2024-01-01", periods=60), member=X[:, 1] > 0
+    )
+    frame.loc[3, "b"] = None
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    ours = run(SHORT, data=frame, target="label")
+    theirs = run(["dataset=csv", f"dataset.path={tmp_path / 'own.csv'}", "dataset.target=label", *SHORT])
+    assert ours.network["encoding"] == theirs.network["encoding"]
+    np.testing.assert_array_equal(ours["train/cost"], theirs["train/cost"])
+    np.testing.assert_array_equal(ours.predict(frame), theirs.predict(pandas.read_csv(tmp_path / "own.csv")))
+
+
 def test_a_target_of_many_numbers_is_a_regression_and_pictures_keep_their_shape() -> None:
     assert run(SHORT, data=(X, X[:, 1] * 2)).network["classes"] is None
     images = RNG.integers(0, 255, (12, 4, 4, 3))
@@ -62,7 +75,11 @@ def test_a_target_of_many_numbers_is_a_regression_and_pictures_keep_their_shape(
         ({"data": (X, y[:5])}, "one target for each of the 60 rows"),
         ({"data": FRAME}, "name the column to learn by target="),
         ({"data": FRAME, "target": "lable"}, "did you mean 'label'"),
-        ({"data": FRAME.assign(b="word"), "target": "label"}, "column 'b' of the data holds what is no number"),
+        (
+            {"data": FRAME.assign(b=["word", *X[1:, 1]]), "target": "label"},
+            r"row 0 .*column 'b' is 'word' among numbers",
+        ),
+        ({"data": FRAME.assign(label=[None, *FRAME["label"][1:]]), "target": "label"}, "column 'label' has no value"),
         ({"data": (np.where(X > 2, np.nan, X), y)}, "expected a finite number"),
         ({"data": 3}, r"data must be \(X, y\)"),
         ({"data": (X, y), "target": "label"}, "is for a table with named columns"),

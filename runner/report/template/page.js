@@ -219,10 +219,9 @@ const MOST_BOXES = 40;
 
 function boxes() {
   const [group, metric] = [Number(element("boxes-group").value), Number(element("boxes-metric").value)];
-  const seed = data.keys.indexOf(data.seed);
   const own = group < 0 ? null : levels(group);
   const setting = (run) =>
-    data.keys.map((key, k) => (k === seed ? "" : `${key.split(".").pop()}=${text(run.values[k])}`)).filter(Boolean).join(" ") || "all";
+    data.keys.map((key, k) => (data.repeats.includes(key) ? "" : `${key.split(".").pop()}=${text(run.values[k])}`)).filter(Boolean).join(" ") || "all";
   const groups = new Map();
   for (const place of state.shown) {
     const name = own ? own.of[place] : setting(data.runs[place]);
@@ -284,8 +283,8 @@ async function main() {
   const keys = data.keys.map((key, k) => [k, key]);
   for (const select of every("select.metric")) choices(select, data.metrics.map((name, m) => [m, name]), 0);
   if (keys.length) {
-    const free = keys.filter(([, key]) => key !== data.seed);
-    const [first, second] = [...free, ...keys.filter(([, key]) => key === data.seed)].map(([k]) => k);
+    const [free, repeats] = [false, true].map((is) => keys.filter(([, key]) => data.repeats.includes(key) === is));
+    const [first, second] = [...free, ...repeats].map(([k]) => k);
     element("heat-metric").prepend(new Option("how the runs ended", PHASES));
     element("heat-legend").replaceChildren(...Object.entries(data.outcomes)
       .filter(([outcome]) => data.runs.some((run) => run.outcome === outcome))
@@ -297,7 +296,7 @@ async function main() {
       }));
     choices(element("heat-x"), keys, first);
     choices(element("heat-y"), [...keys, [-1, "none"]], second ?? -1);
-    const settings = data.keys.includes(data.seed) && free.length ? [[-1, "setting, over its seeds"]] : [];
+    const settings = repeats.length && free.length ? [[-1, "setting, over its seeds and folds"]] : [];
     choices(element("boxes-group"), [...settings, ...keys], settings.length ? -1 : first);
   }
   for (const button of every("button.sort")) button.addEventListener("click", () => sort(button));
