@@ -17,7 +17,7 @@ SUMMARY_DIR = "summary"  # of the sweep's own run, in the sweep's directory
 
 
 class Fold(NamedTuple):
-    """One setting over its seeds and folds: `quartiles` of the objective (25 %, median, 75 %) over runs that have one."""
+    """One setting over its seeds and folds: `quartiles` of the objective (25 %, median, 75 %) of runs that have one."""
 
     name: str
     metric: str
