@@ -112,7 +112,7 @@ def balance(dataset: Dataset) -> list[int]:
 def warnings(dataset: Dataset) -> tuple[str, ...]:
     """What will be in the way of training, each with what to do. Data that the program makes itself is as it is."""
     if dataset.source == "made" or (dataset.image_shape is not None and dataset.scaling is not None):
-        return ()
+        return dataset.notes
     found = [*dataset.notes, *_held_out(dataset)]
     if dataset.scaling is None:
         size = _sizes(dataset)
