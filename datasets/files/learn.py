@@ -53,7 +53,7 @@ def learned(name: str, sheet: Sheet, rules: Rules, tested: Sheet | None = None) 
     kept, notes = _usable(sheet, raw, answers, rules.missing)
     return Dataset(
         name,
-        Rows(raw[kept], answers.y[kept]),
+        Rows(raw, answers.y) if kept.all() else Rows(raw[kept], answers.y[kept]),
         None if tested is None else _test_rows(tested, sheet, names, rules, found.encoding, answers.classes),
         classes=answers.classes,
         inputs=tuple(column.name for column in found.encoding.columns),

@@ -27,6 +27,7 @@ Encode = Literal["auto", "none"]
 
 MOST_LABELS = 100  # a text column of more different labels is left out
 MOST_NAMED = 60  # columns that an override leaves out by their names
+FIRST = 1000  # rows that are looked at before all are
 FEW_WORDS = 3  # so many words in a column of many numbers are slips, and not labels
 NAMED_ID = re.compile(
     r"(?:.*[_\W])?(?:id|uuid|guid|index|idx|rownames|rowid|row_?num(?:ber)?)|.*[a-z]I[dD]|unnamed:? ?\d*", re.I
@@ -282,12 +283,18 @@ def suspicious(name: str, found: _Found, target: Any, out: str, words: tuple[str
 
 def _same(values: np.ndarray, target: np.ndarray) -> bool:
     """Whether a column tells the target without fail: each is a name for the other."""
-    if len(np.unique(target)) < 2:
+    if target.min() == target.max():
         return False
     if np.array_equal(values, target):
         return True
-    pairs = len(np.unique(np.stack([values, target]), axis=1).T)
-    return pairs == len(np.unique(values)) == len(np.unique(target)) and len(np.unique(target)) < len(values) / 2
+    few = len(values) // 2  # a column of which every value is another tells everything, and means nothing
+    return _paired(values[:FIRST], target[:FIRST], FIRST) and _paired(values, target, few)
+
+
+def _paired(values: np.ndarray, target: np.ndarray, most: int) -> bool:
+    """Whether each value stands beside one target and each target beside one value, and there are fewer than `most`."""
+    distinct, targets = len(np.unique(values)), len(np.unique(target))
+    return distinct == targets < most and len(np.unique(np.stack([values, target]), axis=1).T) == distinct
 
 
 def _first_wrong(sheet: Sheet, name: str, words: tuple[str, ...]) -> str:
