@@ -32,6 +32,7 @@ MISSING_WORDS = (
 TRUTHS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
 PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+BLOCK = 2048  # rows
 UNSEEN = -1.0  # the raw number of a label that the training rows do not have
 GROUPED = {  # numbers with marks between the thousands, by their decimal mark
     ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?|[+-]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+(?:\.\d*)?"),
@@ -232,6 +233,12 @@ class Encoding(NamedTuple):
         if self.plain:
             return np.ascontiguousarray(raw, dtype=np.float64)
         X = np.zeros((len(raw), len(self.names)))
+        for start in range(0, len(raw), BLOCK):  # what is written together lies together: four times sooner
+            self._apply(raw[start : start + BLOCK], X[start : start + BLOCK])
+        return X
+
+    def _apply(self, raw: Array, X: Array) -> None:
+        """X (n, d), which is all zeros, of raw (n, columns)."""
         place = 0
         for column, values in zip(self.columns, raw.T, strict=True):
             width = len(column.outputs)
@@ -246,7 +253,6 @@ class Encoding(NamedTuple):
             if column.indicator:
                 X[:, place + width - 1] = gone
             place += width
-        return X
 
     def decoded(self, X: Array) -> list[list[Any]]:
         """Rows of a table that X (n, d) may have come from: labels, and None for what was missing."""

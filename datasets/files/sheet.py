@@ -57,7 +57,7 @@ class Sheet:
 
 def named(path: Path, names: Sequence[str], notes: list[str]) -> list[str]:
     """The names of the columns, all different: of one that stands twice the second is called x.1, as pandas does."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     for name in names:
         new, number = name, 0
         while new in found:
@@ -65,8 +65,8 @@ def named(path: Path, names: Sequence[str], notes: list[str]) -> list[str]:
             new = f"{name}.{number}"
         if new != name:
             notes.append(f"{path}: the header has '{name}' more than once; the next of them is called '{new}'.")
-        found.append(new)
-    return found
+        found[new] = None
+    return list(found)
 
 
 def kept_as_text(names: Sequence[str], text: Collection[str | int]) -> set[int]:

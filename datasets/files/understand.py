@@ -27,6 +27,7 @@ Encode = Literal["auto", "none"]
 
 MOST_LABELS = 100  # a text column of more different labels is left out
 MOST_NAMED = 60  # columns that an override leaves out by their names
+MARKS = {-999.0, -9999.0, -99999.0, -99.0, 999.0, 9999.0, 99999.0}  # what people write where there is no value
 FIRST = 1000  # rows that are looked at before all are
 FEW_WORDS = 3  # so many words in a column of many numbers are slips, and not labels
 NAMED_ID = re.compile(
@@ -101,7 +102,7 @@ def understand(
             refused[name] = found
         else:
             columns.append(found.column)
-            odd += suspicious(name, found, target, _without(patterns, [name]), words)
+            odd += suspicious(name, found, target, patterns, words)
     if refused:
         raise DataError(_refusal(sheet, refused, patterns, encode, words))
     if not columns:
@@ -254,24 +255,26 @@ def date_order(values: Sequence[Any]) -> tuple[Order, bool]:
     return (fitting[0], False) if fitting else ("", False)
 
 
-def suspicious(name: str, found: _Found, target: Any, out: str, words: tuple[str, ...]) -> list[str]:
-    """What of a column of numbers should make a user look twice; `out` is the override that leaves it out."""
+def suspicious(
+    name: str, found: _Found, target: Any, patterns: Sequence[str | int] | None, words: tuple[str, ...]
+) -> list[str]:
+    """What of a column of numbers should make a user look twice, each with the override that gets on."""
     values = found.values
     if values is None or len(values) < 10:
         return []
-    odd, whole = [], values[~np.isnan(values)]
-    with np.errstate(over="ignore"):
-        steps = np.diff(values)
-    leave = f"{out} leaves it out"
-    if not found.missing and (steps == 1).all() and values[0] in (0, 1):
-        odd.append(f"column '{name}' only counts the rows, from {values[0]:g} to {values[-1]:g}: {leave}.")
+    odd, whole = [], values[~np.isnan(values)] if found.missing else values
+    if not found.missing and values[0] in (0, 1) and values[-1] == values[0] + len(values) - 1:
+        if (np.diff(values) == 1).all():
+            leave = f"{_without(patterns, [name])} leaves it out"
+            odd.append(f"column '{name}' only counts the rows, from {values[0]:g} to {values[-1]:g}: {leave}.")
     if target is not None and not found.missing and _same(values, target):
+        leave = f"{_without(patterns, [name])} leaves it out"
         odd.append(f"column '{name}' is the target over again: what is learned from it is nothing new. {leave}.")
     low, high = whole.min(), whole.max()
-    for mark in (-999.0, -9999.0, -99999.0, -99.0, -1.0, 999.0, 9999.0, 99999.0):
+    for mark in MARKS & {low, high}:
         share = float((whole == mark).mean())
         rest = whole[whole != mark]
-        if mark in (low, high) and 0.005 < share < 0.5 and len(rest) > 2 and abs(mark) > 90:
+        if 0.005 < share < 0.5 and len(rest) > 2:
             spread = rest.max() - rest.min()
             if min(abs(mark - rest.min()), abs(mark - rest.max())) > 3 * max(spread, 1e-9):
                 odd.append(
@@ -283,18 +286,18 @@ def suspicious(name: str, found: _Found, target: Any, out: str, words: tuple[str
 
 def _same(values: np.ndarray, target: np.ndarray) -> bool:
     """Whether a column tells the target without fail: each is a name for the other."""
-    if target.min() == target.max():
-        return False
     if np.array_equal(values, target):
-        return True
+        return bool(target.min() < target.max())
     few = len(values) // 2  # a column of which every value is another tells everything, and means nothing
     return _paired(values[:FIRST], target[:FIRST], FIRST) and _paired(values, target, few)
 
 
 def _paired(values: np.ndarray, target: np.ndarray, most: int) -> bool:
     """Whether each value stands beside one target and each target beside one value, and there are fewer than `most`."""
-    distinct, targets = len(np.unique(values)), len(np.unique(target))
-    return distinct == targets < most and len(np.unique(np.stack([values, target]), axis=1).T) == distinct
+    distinct = len(np.unique(values))
+    if not 1 < distinct < most or distinct != len(np.unique(target)):
+        return False
+    return len(np.unique(np.stack([values, target]), axis=1).T) == distinct
 
 
 def _first_wrong(sheet: Sheet, name: str, words: tuple[str, ...]) -> str:
