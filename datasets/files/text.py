@@ -8,11 +8,12 @@ import numpy as np
 
 from datasets.encoding import Coded, is_missing, number_of
 from datasets.files.content import decoded
-from datasets.files.dialect import LOOKED_AT, Dialect, Line, dialect_of, lines_of
+from datasets.files.dialect import LOOKED_AT, Dialect, Line, dialect_of, end_of, lines_of
 from datasets.files.sheet import Format, Sheet, kept_as_text, named, numbers_of
 from datasets.types import DataError
 
 LARGE = 8_000_000  # bytes from which on Arrow's import is soon paid for
+TALL = 2_000  # rows from which on its work on each column is
 
 
 def read_text(path: Path, raw: bytes, asked: Format, text: Collection[str | int] = ()) -> Sheet:
@@ -23,7 +24,8 @@ def read_text(path: Path, raw: bytes, asked: Format, text: Collection[str | int]
     notes: list[str] = []
     whole = decoded(raw, asked.encoding, path, notes)
     dialect = dialect_of(whole, asked, path, notes)
-    if len(raw) >= LARGE and not dialect.comment and dialect.delimiter != " ":
+    rows = len(whole) / end_of(whole, dialect.skip + 1) if whole else 0  # about so many
+    if len(raw) >= LARGE and rows >= TALL and not dialect.comment and dialect.delimiter != " ":
         from datasets.files import arrow
 
         found = arrow.read(whole, dialect, asked, text)
@@ -102,11 +104,19 @@ def _units(columns: Sequence[Sequence[str]], decimal: str) -> bool:
     """Whether the first row below the header says units: words above columns that are numbers otherwise."""
     numeric = []
     for column in columns:
-        below = [cell for cell in column[1 : LOOKED_AT + 1] if not is_missing(cell)]
-        if below and all(number_of(cell, decimal) is not None for cell in below):
-            numeric.append(column[0])
-    words = [cell for cell in numeric if cell and not is_missing(cell) and number_of(cell, decimal) is None]
-    return bool(words) and len(words) >= len(numeric) / 2 and all(number_of(cell, decimal) is None for cell in numeric)
+        below = (cell for cell in column[1 : LOOKED_AT + 1] if not is_missing(cell))
+        first = next(below, None)
+        if (
+            first is None
+            or number_of(first, decimal) is None
+            or any(number_of(cell, decimal) is None for cell in below)
+        ):
+            continue
+        if number_of(column[0], decimal) is not None:
+            return False
+        numeric.append(column[0])
+    words = [cell for cell in numeric if not is_missing(cell)]
+    return bool(words) and len(words) >= len(numeric) / 2
 
 
 def _sheet(

@@ -263,10 +263,10 @@ def suspicious(
     if values is None or len(values) < 10:
         return []
     odd, whole = [], values[~np.isnan(values)] if found.missing else values
-    if not found.missing and values[0] in (0, 1) and values[-1] == values[0] + len(values) - 1:
-        if (np.diff(values) == 1).all():
-            leave = f"{_without(patterns, [name])} leaves it out"
-            odd.append(f"column '{name}' only counts the rows, from {values[0]:g} to {values[-1]:g}: {leave}.")
+    first, last = values[0], values[-1]
+    if not found.missing and first in (0, 1) and last == first + len(values) - 1 and (np.diff(values) == 1).all():
+        leave = f"{_without(patterns, [name])} leaves it out"
+        odd.append(f"column '{name}' only counts the rows, from {first:g} to {last:g}: {leave}.")
     if target is not None and not found.missing and _same(values, target):
         leave = f"{_without(patterns, [name])} leaves it out"
         odd.append(f"column '{name}' is the target over again: what is learned from it is nothing new. {leave}.")
