@@ -223,10 +223,10 @@ def test_the_rows_of_the_trace_are_means_over_the_batches_since_the_row_before(p
         start = max(0, (step - 1) // 7 * 7 + 1) if step else 0
         steps = range(start, step + 1)
         weights = [len(stack.feed.batch(each).X) for each in steps]
-        for key in ("train/cost", "train/accuracy"):
+        for key in ("train/cost", f"train/{recipe.scored}"):
             mean = np.average([single[each][key] for each in steps], weights=weights)
             assert values[key] == pytest.approx(mean, rel=1e-5)
-        for key in set(values) - {"train/cost", "train/accuracy", "train/objective"}:
+        for key in set(values) - {"train/cost", f"train/{recipe.scored}", "train/objective"}:
             np.testing.assert_array_equal(values[key], single[step][key])
 
 
