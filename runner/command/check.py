@@ -54,7 +54,7 @@ def main() -> int:
     with deadline(arguments.seconds), aside, _no_input():
         composer = Composer(Sources(arguments.config_dir, arguments.config_path, arguments.config_name))
         experiment = compose_with(composer, [quoted(text) for text in arguments.overrides])
-        found = check_experiment(experiment, 0.75 * arguments.seconds)
+        found = check_experiment(experiment, 0.4 * arguments.seconds)
     if arguments.json:
         print(json.dumps(as_json(found)))
     else:

@@ -8,9 +8,9 @@ from runner.command.session import Session, Whole
 from runner.runs import findings, model
 from runner.runs.files import relative
 from runner.runs.record import Result
-from runner.screen import gradient, terminal
 from runner.screen import run as screen
 from runner.screen import sweep as sweep_screen
+from runner.screen import terminal
 from runner.sweeps import leaderboard, summary
 
 
@@ -50,12 +50,10 @@ def _diagnose(here: Session, results: Sequence[Result]) -> None:
     """Say why those that failed did, and put it into their records."""
     if here.stop.asked:
         return
-    told = findings.diagnose(results, here.checked.composer, here.follow)
+    for result in results:
+        here.look(result.experiment)  # of those that another process has trained, or that were done before
+    told = findings.diagnose(results, here.checked.composer, here.gradients, here.follow)
     screen.findings(told, len(results))
-    for result, check in findings.checked(results):
-        here.follow(result.directory)
-        here.wrong_gradients += not check.ok
-        gradient.gradient(result, check)
     for failed, cure in findings.cured(told, here.checked.composer, here.make):
         here.follow(failed.directory)
         screen.cure(failed, cure)

@@ -15,12 +15,13 @@ from runner.command.checked import Checked, Order
 from runner.experiment.experiment import Experiment
 from runner.experiment.sources import BUILT_IN, Sources
 from runner.runs.files import relative
+from runner.runs.gradients import GradientChecks
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
 from runner.runs.record import Record
 from runner.runs.result import Result
 from runner.runs.resume import reopened
-from runner.screen import live, terminal
+from runner.screen import gradient, live, terminal
 from runner.screen import run as screen
 from runner.screen.door import INTERRUPTED
 from runner.sweeps import jobs as sweep
@@ -58,7 +59,7 @@ class Session:
         self.stop, self.index = Stop(), Index()
         self.made: dict[str, Result] = {}  # the jobs of a sweep that were trained, by key
         self.done: dict[str, Path] = {}  # where the others lie, made before or by another launcher
-        self.wrong_gradients = 0  # of those that diagnosis.check_gradients asks for
+        self.gradients = GradientChecks()  # of the networks that diagnosis.check_gradients asks for
 
     def run(
         self, jobs: Sequence[Job], how: Plan | None = None, prune: Callable[[Experiment], Prune] | None = None
@@ -69,6 +70,8 @@ class Session:
         """
         first = jobs[0].experiment
         self.start_tracking(first)
+        for job in jobs:
+            self.look(job.experiment)
         fail_fast = first.sweep.fail_fast
         with live.training(len(jobs), first.recipe.plan.iterations, first.progress) as progress, _recording():
             if how is None or how.backend == "serial" or prune is not None:
@@ -78,6 +81,11 @@ class Session:
                 results = driver.run(jobs, how.stacks, crew, self._began, progress, self.stop, fail_fast)
         self.results += results
         return results
+
+    def look(self, experiment: Experiment) -> None:
+        """Check the gradient of an experiment's network, where that is asked for and was not done; say how it is."""
+        if (found := self.gradients.look(experiment)) is not None:
+            gradient.checked(found)
 
     def make(self, experiment: Experiment, directory: Path, tags: dict[str, str]) -> Result:
         """A run beside the results of the command, of a cure: it has no part in the exit code."""
@@ -139,7 +147,7 @@ class Session:
                 terminal.console().print("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
-        return int(self.wrong_gradients > 0 or any(result.failed for result in self.results))
+        return int(self.gradients.wrong > 0 or any(result.failed for result in self.results))
 
     def _wait(self, tracker: Tracker, uri: str) -> None:
         with live.waiting() as progress:

@@ -75,8 +75,14 @@ def of_gradient(check: Check, what: str, step: int) -> Finding:
         right = "the gradient is the slope of the cost, so the backward pass is not the cause"
         return Finding(what, step, UNDETERMINED, None, None, (right, line), "", (), (), {})
     mistake = check.mistake
+    if check.unsteady:
+        return Finding(what, step, UNDETERMINED, None, None, (mistake.sentence,), "", (), (), {})
     cause = "wrong_update" if mistake.kind in proved.UPDATES else "wrong_backpropagation"
-    return Finding(what, step, cause, mistake.layer, "dW", (mistake.sentence, line), "", (), (), mistake.evidence)
+    told = [text for each in check.lines for text in each.told]
+    if not any(each.sentence == mistake.sentence for each in check.lines):
+        told = [f"{mistake.kind}: {mistake.sentence}", *told]
+    evidence = (*told[1:], line)
+    return Finding(what, step, cause, mistake.layer, "dW", evidence, "", (), (), mistake.evidence, headline=told[0])
 
 
 def broken(why: str) -> Finding:

@@ -113,7 +113,9 @@ class Verdict(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """One cause of a failure, as it is recorded. `cure` is None until the override was run on fresh seeds."""
+    """One cause of a failure, as it is recorded. `cure` is None until the override was run on fresh seeds; `headline`
+    is what is said of it in place of its cause's name, where more is known.
+    """
 
     symptom: str
     step: int
@@ -126,6 +128,7 @@ class Finding(NamedTuple):
     alternatives: Sequence[str]
     numbers: Mapping[str, float]
     cure: Mapping[str, Any] | None = None
+    headline: str = ""
 
 
 def merged(before: Sequence[str], more: Sequence[str]) -> Overrides:

@@ -65,7 +65,7 @@ class DiagnosisOptions:
     most: Count
     cure: bool
     seeds: PositiveCount
-    check_gradients: bool
+    check_gradients: bool | Literal["auto"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ command line would, and findings go to summary.json, to the journal, and as tags
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +16,36 @@ from runner.diagnosis import cures
 from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
 from runner.diagnosis.evidence import FRESH
 from runner.diagnosis.gradient.check import check_recipe
-from runner.diagnosis.gradient.measure import Check
 from runner.experiment.build import build_plain, compose_with
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
 from runner.runs import trace
 from runner.runs.files import SUMMARY, spelled, write_summary
+from runner.runs.gradients import GradientChecks
 from runner.runs.journal import Journal, first
 from runner.runs.result import Result
 from runner.training.kinds import kind_of
 from runner.training.nonfinite import NonFinite
 
+WRONG_GRADIENT = "wrong gradient"  # the symptom of a run that has not failed
 NOTE, TAG = "mlflow.note.content", "diagnosis"
 CURE_OF, CURED_BY = "cure_of", "cured_by"
 
 
 def diagnose(
-    results: Sequence[Result], composer: Composer, follow: Callable[[Path], None] = lambda directory: None
+    results: Sequence[Result],
+    composer: Composer,
+    checks: GradientChecks | None = None,
+    follow: Callable[[Path], None] = lambda directory: None,
 ) -> list[Result]:
     """Find out why those that failed did, and record it; returns those that have findings.
 
     Runs that differ in nothing but the seed are one failure, and of a sweep's failures the first `diagnosis.most` are
-    looked at. `follow` is told of each run whose journal got something after its end.
+    looked at. A gradient that was found wrong by `checks` is a finding, whether the run failed or not. `follow` is told
+    of each run whose journal got something after its end.
     """
+    checks = checks or GradientChecks()
     seen: dict[str, Result] = {}
     for result in results:
         options = result.experiment.diagnosis
@@ -51,38 +57,27 @@ def diagnose(
         if kind not in seen and len(seen) < max(options.most, 1):
             seen[kind] = result
     for result in seen.values():
-        _diagnose(result, composer)
+        _diagnose(result, composer, checks)
         follow(result.directory)
+    for result in results:
+        known = checks.of(result.experiment)
+        if known is not None and known.wrong and known.check is not None and not result.findings:
+            result.findings = [plain(diagnosis.of_gradient(known.check, WRONG_GRADIENT, 0))]
+            record(result)
+            follow(result.directory)
     return [result for result in results if result.findings]
 
 
-def checked(results: Sequence[Result]) -> list[tuple[Result, Check]]:
-    """The gradient check of each run that asks for it. A wrong gradient is a finding, whether the run failed or not."""
-    found = []
-    for result in results:
-        recipe = result.experiment.recipe
-        if not result.experiment.diagnosis.check_gradients or result.status == "error":
-            continue
-        if not kind_of(recipe).in_memory:
-            continue
-        check = check_recipe(recipe)
-        if check.mistake is not None and not result.findings:
-            result.findings = [plain(diagnosis.of_gradient(check, "wrong gradient", 0))]
-            record(result)
-        found.append((result, check))
-    return found
-
-
-def _diagnose(result: Result, composer: Composer) -> None:
+def _diagnose(result: Result, composer: Composer, checks: GradientChecks) -> None:
     """One run. That diagnosis itself goes wrong is told in its place, and changes nothing about the run."""
     try:
-        result.findings = [plain(finding) for finding in _found(result, composer)]
+        result.findings = [plain(finding) for finding in _found(result, composer, checks)]
     except Exception as error:
         result.findings = [plain(diagnosis.broken(f"{type(error).__name__}: {error}"))]
     record(result)
 
 
-def _found(result: Result, composer: Composer) -> list[Finding]:
+def _found(result: Result, composer: Composer, checks: GradientChecks) -> list[Finding]:
     """Of a network of the user's own, and of streamed rows, only the gradient can be looked at: there is no stack of
     variants to train on scratch copies."""
     experiment = result.experiment
@@ -92,7 +87,9 @@ def _found(result: Result, composer: Composer) -> list[Finding]:
     if not kind.known:
         what = "non-finite" if result.nonfinite else "target missed"
         step = result.nonfinite.step if result.nonfinite else result.step
-        return [diagnosis.of_gradient(check_recipe(experiment.recipe), what, step)]
+        known = checks.of(experiment)
+        check = known.check if known is not None and known.check is not None else check_recipe(experiment.recipe)
+        return [diagnosis.of_gradient(check, what, step)]
     return diagnosis.diagnose(case_of(experiment, composer), course_of(result.directory), experiment.diagnosis.causes)
 
 
@@ -180,8 +177,9 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
     lines = []
     for number, finding in enumerate(findings, 1):
         where = f", layer {finding['layer']} `{finding['array']}`" if finding["layer"] else ""
-        lines.append(f"### {number}. {finding['cause'].replace('_', ' ')}")
-        lines.append(f"**{finding['symptom']}** at step {finding['step']}{where}. {finding['meaning']}.")
+        lines.append(f"### {number}. {headline(finding)}")
+        meaning = f" {finding['meaning']}." if finding["meaning"] else ""
+        lines.append(f"**{finding['symptom']}** at step {finding['step']}{where}.{meaning}")
         lines.append("\n".join(f"- {line}" for line in finding["evidence"]))
         if finding["alternatives"]:
             lines.append(
@@ -193,6 +191,11 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
             head = "Cured" if finding["cure"]["override"] else "No cure found"
             lines.append(f"**{head}**: {finding['cure']['words']}.")
     return "\n\n".join(lines)
+
+
+def headline(finding: Mapping[str, Any]) -> str:
+    """What is wrong, in one line: the gradient check's own sentence where it is the gradient, else the cause's name."""
+    return str(finding.get("headline") or finding["cause"].replace("_", " "))
 
 
 def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], changes: Overrides) -> Case:

@@ -1,7 +1,6 @@
 """The gradient check on the screen: its table, the mistakes with their lines, and the same as JSON."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
@@ -9,23 +8,29 @@ from rich.text import Text
 
 from runner.diagnosis.gradient.measure import Check, LayerCheck
 from runner.experiment.experiment import Experiment
-from runner.runs.files import relative
-from runner.runs.record import Result
+from runner.runs.gradients import Checked
 from runner.screen import terminal
 from runner.screen.terminal import console
 from runner.training.kinds import kind_of
 
 
-def gradient(ended: Result, check: Check) -> None:
-    """The verdict of the gradient check of a run, layer by layer."""
-    rho = ", ".join(f"{layer.rho:.6f}" for layer in check.layers)
-    words = "right in every layer" if check.mistake is None else f"{check.mistake.kind}: {check.mistake.sentence}"
-    console().print(
-        Text(f"gradient of {ended.name}: {words} (rho by layer {rho}; relative error {check.relative_error:.1e})")
-    )
-    for layer in check.layers:
-        if not layer.ok and layer.worst:
-            console().print(Text(worst(layer)))
+def checked(found: Checked) -> None:
+    """One line before training: how the gradient check of a network went out, and what it has cost."""
+    of = f"gradient of {found.network}" if found.network else "gradient"
+    took = f"({1000 * found.seconds:.0f} ms; diagnosis.check_gradients=false is without)"
+    console().print(Text(f"{of}: {_outcome(found)} {took}"), soft_wrap=True)
+
+
+def _outcome(found: Checked) -> str:
+    check = found.check
+    if check is None:
+        return f"it could not be looked at: {found.why}"
+    if check.mistake is None:
+        return check.note or f"right in every layer, relative error {check.relative_error:.1e}"
+    if check.unsteady:
+        return f"it could not be looked at: {check.mistake.sentence}"
+    told = check.lines[0].told[0] if check.lines else f"{check.mistake.kind}: {check.mistake.sentence}"
+    return f"wrong, and the run goes on: {told.rstrip('.')}"
 
 
 def remedy(experiment: Experiment) -> str:
@@ -81,14 +86,10 @@ def show(found: Check, experiment: Experiment) -> None:
 def _lines(found: Check) -> None:
     """The mistakes as compilers say them, so that editors can jump there: file:line: kind: sentence."""
     for each in found.lines:
-        terminal.console().print(
-            Text(f"{relative(Path(each.file))}:{each.line}: {each.kind}: {each.sentence}"), style="bold", soft_wrap=True
-        )
-        terminal.console().print(Text(f"    {each.text}"), soft_wrap=True)
-        if each.correction:
-            terminal.console().print(
-                Text(f"    {each.correction}    # as it was run, and all was right"), soft_wrap=True
-            )
+        first, *more = each.told
+        terminal.console().print(Text(first), style="bold", soft_wrap=True)
+        for line in more:
+            terminal.console().print(Text(line), soft_wrap=True)
 
 
 def as_json(found: Check) -> dict[str, Any]:

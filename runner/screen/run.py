@@ -12,6 +12,7 @@ from datasets import survey
 from runner.experiment.experiment import Experiment
 from runner.runs import by_class
 from runner.runs.files import relative
+from runner.runs.findings import WRONG_GRADIENT, headline
 from runner.runs.provenance import command
 from runner.runs.result import Result
 from runner.screen.terminal import console, number, sparkline
@@ -90,9 +91,9 @@ def findings(told: Sequence[Result], of: int) -> None:
     counts: dict[str, list[str]] = {}
     for result in told:
         for finding in result.findings[:1]:
-            counts.setdefault(finding["cause"], []).append(result.name)
+            counts.setdefault(headline(finding), []).append(result.name)
     for cause, names in counts.items():
-        out.print(Text(f"diagnosis: {_words(cause)}: {len(names)} runs, such as {names[0]}"))
+        out.print(Text(f"diagnosis: {cause.rstrip('.')}: {len(names)} runs, such as {names[0]}"))
 
 
 def cure(failed: Result, run: Result | None) -> None:
@@ -108,10 +109,16 @@ def cure(failed: Result, run: Result | None) -> None:
 
 
 def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before: bool) -> None:
-    head = "why it failed" if number == 1 else "and then"
-    where = f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] else ""
-    out.print(Text(f"{head}: {_words(finding['cause'])}{where}; {finding['symptom']} at step {finding['step']}"))
-    for line in [*([] if told_before else [finding["meaning"]]), *finding["evidence"]]:
+    failed = finding["symptom"] != WRONG_GRADIENT
+    head = (
+        "and then" if number > 1 else "why it failed" if failed else "the target was reached, and the gradient is wrong"
+    )
+    where = (
+        f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] and not finding.get("headline") else ""
+    )
+    when = f"; {finding['symptom']} at step {finding['step']}" if failed else ""
+    out.print(Text(f"{head}: {headline(finding).rstrip('.')}{where}{when}"), soft_wrap=bool(finding.get("headline")))
+    for line in [*([] if told_before or not finding["meaning"] else [finding["meaning"]]), *finding["evidence"]]:
         out.print(Text(f"  {line}"))
     if finding["alternatives"]:
         names = ", ".join(_words(name) for name in finding["alternatives"])

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.line.costs import UNSTEADY
 from runner.diagnosis.line.mistake import LineMistake
 from runner.nn.types import Array, Part
 
@@ -91,6 +92,11 @@ class Check(NamedTuple):
     lines: tuple[LineMistake, ...] = ()
     why: str | None = None
     note: str | None = None
+
+    @property
+    def unsteady(self) -> bool:
+        """Each call gives another number: then nothing can be said of the gradient, nor held against it."""
+        return self.mistake is not None and self.mistake.kind == UNSTEADY
 
     @property
     def relative_error(self) -> float:

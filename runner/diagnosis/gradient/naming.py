@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from runner.diagnosis.gradient.measure import Check, Costs, LayerCheck, Mistake, PartCheck, slopes
+from runner.diagnosis.line.costs import UNSTEADY
 from runner.nn.types import Array, Part
 
 FITS = 1e-4  # the relative distance up to which a measured gradient is said to be that of a mistake
@@ -87,7 +88,7 @@ def _unsteady(found: Check) -> Mistake | None:
     more = again - g
     if found.layers and all(layer.ok for layer in found.layers) and _ratio(more, g)[1] < FITS:
         return Mistake("accumulated", None, "A second call adds the gradient to that of the first.", evidence)
-    return Mistake("unsteady", None, "Two calls at the same parameters give two gradients: something is random.", {})
+    return Mistake(UNSTEADY, None, "Two calls at the same parameters give two gradients: something is random.", {})
 
 
 def _multiple(top: LayerCheck, wrong: Sequence[PartCheck], rows: int) -> Mistake | None:

@@ -5,7 +5,6 @@ Nothing is known of it but the two. Where they disagree it is first recognised b
 """
 
 from collections.abc import Callable, Sequence
-from time import monotonic
 
 import numpy as np
 
@@ -13,12 +12,14 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
+from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.costs import CostMistake, adding_up, turned, unpaired
 from runner.diagnosis.line.diagnose import SECONDS, diagnose, verdicts
 from runner.diagnosis.line.mixing import unmixed
 from runner.diagnosis.line.protocol import Point
 from runner.diagnosis.line.summed import summed
 from runner.diagnosis.line.updates import updates
+from runner.diagnosis.line.within import generators
 from runner.nn.types import Array, Part
 from runner.training.kinds import kind_of
 from runner.training.own.load import load
@@ -44,14 +45,17 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     X, Y = given(data, source)
     parts = kind_of(recipe).parts
     theta = gradcheck.scratch(parts, seed)
+    back = generators(*[each for each in network.functions if each is not None])
 
     def cost(theta: Array) -> float:
         network.write(theta)
+        back()
         still(seed)
         return network.cost(X, Y)
 
     def gradient(theta: Array) -> Array:
         network.write(theta)
+        back()
         still(seed)
         return network.gradient(X, Y)
 
@@ -78,7 +82,7 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
         return _stepped(found, fresh, network, gradient, recipe, at, 1.0, seconds)
     if seen.followed and _all_minus(found):
         few = [_few(recipe, at, number) for number in range(3)]
-        of_cost = turned(fresh, few, monotonic() + seconds)
+        of_cost = turned(fresh, few, now() + seconds)
         if of_cost is not None:
             return _of_cost(found, of_cost)
         if network.functions.step is not None and _adds(fresh(), at):
@@ -212,7 +216,7 @@ def _named(
     if mixed is not None:
         axis = -1 if source.options.samples == "columns" else 0
         few = [_few(recipe, Point(theta, *given(data, source), recipe.seed), number) for number in (0, 1)]
-        line = unmixed(_maker(recipe), few, axis, monotonic() + seconds / 2)
+        line = unmixed(_maker(recipe), few, axis, now() + seconds / 2)
         return found._replace(mistake=mixed, lines=(line,) if line is not None else ())
     if found.lines:
         first = found.lines[0]

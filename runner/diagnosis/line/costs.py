@@ -18,6 +18,8 @@ from runner.diagnosis.line.within import generators
 from runner.training.own.module import still
 from runner.training.own.network import OwnNetwork
 
+UNSTEADY = "unsteady"  # what gives another number at each call, as with noise that no seed sets
+
 
 class CostMistake(NamedTuple):
     """What is wrong with a cost: its kind, a sentence, and its line where it is known."""
@@ -109,7 +111,8 @@ def adding_up(fresh: Callable[[], OwnNetwork], at: Point) -> CostMistake | None:
         return None
     steady = abs((third - second) - (second - first)) <= 1e-6 * abs(second - first)
     says = "Each call of cost adds the last one's to it" if steady else "Each call of cost gives another number"
-    return CostMistake("cost adds up", f"{says}, at the same parameters and data: {first:.6g}, {second:.6g}.", None)
+    says += f", at the same parameters and data: {first:.6g}, {second:.6g}."
+    return CostMistake("cost adds up" if steady else UNSTEADY, says, None)
 
 
 def _costs(fresh: Callable[[], OwnNetwork], at: Point) -> Callable[[np.ndarray, np.ndarray], float]:

@@ -6,13 +6,13 @@ The first point says where; the change that mends it must hold at all of them. N
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
 from typing import NamedTuple
 
 import numpy as np
 
 from runner.diagnosis.line.adjoints import adjoints
 from runner.diagnosis.line.calls import wrong_calls
+from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, compare, locate, lost, verdict
 from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
@@ -66,7 +66,7 @@ def diagnose(
     `layers` says of which layer a parameter is; `sign` is -1 where gradients should be minus the slope. Raises
     NetworkProblem and NetworkError as the network does.
     """
-    until = monotonic() + seconds
+    until = now() + seconds
     run = traced(fresh, points[0])
     found = locate(run.tape, run.cost, run.parameters, run.gradients, sign)
     if not found.arrays or not faithful(fresh, points[0], found, sign):

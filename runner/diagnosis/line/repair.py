@@ -8,9 +8,9 @@ import gc
 import types
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
+from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.edits import Change, changes
 from runner.diagnosis.line.scope import scope_of
 
@@ -61,7 +61,7 @@ def repair(
     for level, lines in rounds:
         for file, line in dict.fromkeys(lines):
             found = sources[file].mended(line, level, functions, right, until)
-            if found is not None or monotonic() > until:
+            if found is not None or now() > until:
                 return found
     return None
 
@@ -92,7 +92,7 @@ class Source:
         alone = any(key[0] == self.file and key[2] == first for key in functions)
         pruned = _pruned(top, around) if alone else top
         for change in changes(statement, scope, level):
-            if monotonic() > until:
+            if now() > until:
                 return None
             codes = self._compiled(pruned)
             if codes is not None and alone:

@@ -4,10 +4,10 @@ It counts only where in the end every gradient is right: then each change was ne
 """
 
 from collections.abc import Callable
-from time import monotonic
 
 import numpy as np
 
+from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.locate import DOUBTFUL, Located, locate
 from runner.diagnosis.line.match import Book, book_of, matched
 from runner.diagnosis.line.protocol import Point, Run, traced
@@ -60,7 +60,7 @@ def _next(
                     return _gives(traced(lambda: base, at), place, book, sign)
 
             mended = sources[place[0]].mended(place[1], level, live(sources), right, until)
-            if mended is not None or monotonic() > until:
+            if mended is not None or now() > until:
                 return mended
     return None
 

@@ -6,11 +6,11 @@ known (`steps`). What is none of them, and none of their mistakes, and is not me
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
 from typing import NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.protocol import Point
 from runner.diagnosis.line.repair import Repair, Source, repair
@@ -67,7 +67,7 @@ def updates(
     if not wrong or all(not np.any(each) for steps in found.steps.values() for each in steps):
         return []
     inside = _lines(source, code.co_name, code.co_firstlineno)
-    until = monotonic() + seconds
+    until = now() + seconds
     mistakes: list[LineMistake] = []
     for name in wrong:
         rule = named[name]

@@ -6,6 +6,7 @@
 NumPy only.
 """
 
+import contextlib
 import random
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -35,25 +36,30 @@ def held(*roots: Any) -> list[Place]:
 
 
 def generators(*roots: Any) -> Callable[[], None]:
-    """Remember the state of every generator that the roots hold; what is returned puts it back."""
-    kept: list[tuple[Any, Any]] = []
+    """Remember every generator that the roots hold, and its state; what is returned puts both back.
+
+    The generator itself, too: a module that was made anew for another network holds another one by now.
+    """
+    kept: list[tuple[Place, Any]] = []
     for place in held(*roots):
         one = place.value
         if isinstance(one, np.random.Generator):
-            kept.append((one.bit_generator, one.bit_generator.state))
+            kept.append((place, one.bit_generator.state))
         elif isinstance(one, np.random.RandomState):
-            kept.append((one, one.get_state()))
+            kept.append((place, one.get_state()))
         elif isinstance(one, random.Random):
-            kept.append((one, one.getstate()))
+            kept.append((place, one.getstate()))
 
     def back() -> None:
-        for one, state in kept:
+        for (one, put), state in kept:
+            with contextlib.suppress(AttributeError, TypeError):  # a place that takes no other value has its own still
+                put(one)
             if isinstance(one, np.random.RandomState):
                 one.set_state(state)
             elif isinstance(one, random.Random):
                 one.setstate(state)
             else:
-                one.state = state
+                one.bit_generator.state = state
 
     return back
 
