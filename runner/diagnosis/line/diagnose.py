@@ -13,7 +13,7 @@ import numpy as np
 from runner.diagnosis.line.adjoints import adjoints
 from runner.diagnosis.line.calls import wrong_calls
 from runner.diagnosis.line.clock import now
-from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, compare, locate, lost, verdict
+from runner.diagnosis.line.locate import DOUBTFUL, ArrayVerdict, Located, Suspect, compare, locate, lost, verdict
 from runner.diagnosis.line.mistake import LineMistake
 from runner.diagnosis.line.places import line_of
 from runner.diagnosis.line.protocol import Point, traced
@@ -73,8 +73,8 @@ def diagnose(
         return Diagnosis(False, False, (), (), found.lost or lost(run.tape) or UNFOLLOWED)
     if found.ok:
         return Diagnosis(True, True, found.arrays, (), None)
-    half = until - seconds / 2  # one mistake is likelier than several
-    mended = mend(fresh, points, found, half, sign) if found.suspects else None
+    first = until - seconds / 4  # one mistake is likelier than several
+    mended = mend(fresh, points, found, first, sign) if found.suspects else None
     several = stepwise(fresh, points[0], found, until, sign) if found.suspects and mended is None else []
     changes = [mended] if mended is not None else several
     mistakes = [repaired_sentence(each, found, layers or {}, len(changes)) for each in changes]
@@ -140,11 +140,14 @@ def mend(
 
     likely = [place for each in found.suspects if each.score < DOUBTFUL for place in _places(each.node)]
     further = [each.node.place for each in found.suspects if each.score >= DOUBTFUL]
-    right_ones = [
-        each for each in found.suspects if each.score > DOUBTFUL or (each.gives and each.gives.what == "whole")
-    ]
-    known = {each.node.place for each in right_ones}
+    known = {each.node.place for each in found.suspects if each.score > DOUBTFUL or _goes_on(each)}
     return repair(list(dict.fromkeys(likely))[:PLACES], list(dict.fromkeys(further))[:PLACES], known, right, until)
+
+
+def _goes_on(suspect: Suspect) -> bool:
+    """A line that gives a right adjoint, and another one than it takes: what it hands on as it was may lack a step."""
+    gives, takes = suspect.gives, suspect.takes
+    return gives is not None and gives.what == "whole" and (takes is None or gives.target is not takes.target)
 
 
 def _places(node: Node) -> list[tuple[str, int]]:

@@ -300,6 +300,10 @@ def _called(node: ast.Call) -> str:
 
 def _derived(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast.expr]]:
     """The slope of another activation, or of this one at another value."""
+    if isinstance(holder, ast.Return):  # of a short function, or what a longer one returns as a whole
+        for term in scope.terms:
+            if isinstance(term, ast.BinOp | ast.Compare) and ast.dump(term) != ast.dump(node):
+                yield "derivative", copy.deepcopy(term)
     if isinstance(holder, ast.BinOp) and isinstance(holder.op, ast.Mult) and not isinstance(node, ast.Constant):
         for term in scope.terms:
             if _is_slope(term):

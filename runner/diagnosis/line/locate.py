@@ -22,6 +22,7 @@ RIGHT = 1e-5  # a gradient may be so far off, as a share of its size and the rig
 NEAR = 0.05  # gradients that are off by no more may be those of a cost without its small numbers
 FACTORS = (1.0, -1.0)
 TRIED = 60  # so many values are moved, to see what depends on them
+AFTER = 4.2  # of a line that is right wherever it takes right adjoints
 DOUBTFUL = 4.0  # places with a score from here on are right as far as they go
 
 
@@ -259,6 +260,7 @@ class Search:
         """The places to look at, the likeliest first: one a line, of what leaves it."""
         wrong = {name for name, each in self.verdicts.items() if not each.right}
         scored = []
+        clean: dict[tuple[str, int], list[bool]] = {}  # of what takes only right ones: whether it gives right ones
         for node in self.nodes:
             if not node.line or node in self.is_value or not self.of[node] & wrong or not self._leaves(node):
                 continue
@@ -268,12 +270,19 @@ class Search:
             takes, gives = self.match[source] if source is not None else None, self.match.get(node)
             tainted = any(self._tainted(each) for each in entering)
             score, why = self._score(node, takes, gives, wrong, tainted)
+            if takes is not None and not tainted:
+                goes_on = gives is not None and gives.target is not takes.target
+                clean.setdefault(node.place, []).append(self.whole(node) and goes_on)
             scored.append(Suspect(node, takes, gives, why, score, source))
         scored.sort(key=lambda each: (each.score, each.node.index))
         first: dict[tuple[str, int], Suspect] = {}
         for suspect in scored:
             first.setdefault(suspect.node.place, suspect)
-        return list(first.values())
+        right = {place for place, gave in clean.items() if all(gave)}  # a line of a loop, where it can be judged
+        return [
+            each._replace(score=AFTER) if each.why == "after" and place in right else each
+            for place, each in first.items()
+        ]
 
     def _leaves(self, node: Node) -> bool:
         """Another line takes it, or it is a gradient: what comes in between within a line is nobody's name."""

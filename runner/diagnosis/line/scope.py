@@ -85,6 +85,8 @@ def _terms(
             f"({name} > 0)",
             f"{name} ** 2",
             f"1 / (1 + np.exp(-{name}))",
+            f"1 - np.tanh({name}) ** 2",
+            f"np.exp(-{name}) / (1 + np.exp(-{name})) ** 2",
         ):
             texts[made] = None
         for function in functions:
