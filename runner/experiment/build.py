@@ -165,12 +165,18 @@ def _found(plain: dict[str, Any], dataset: Dataset | None) -> Dataset:
     problems = problems_of(plain)
     if dataset is None and not any(problem.startswith("dataset") for problem in problems):
         try:
-            dataset = load(plain["dataset"])
+            dataset = load(_asked(plain))
         except DataError as error:
             problems.append(f"dataset={plain['dataset']['name']}: {error}")
     _refuse(problems)
     assert dataset is not None
     return dataset
+
+
+def _asked(plain: dict[str, Any]) -> dict[str, Any]:
+    """The section of the dataset: what a network wants as it is is not scaled."""
+    as_is = plain["architecture"].get("inputs") == "as_is" and plain["dataset"].get("scaling") == "auto"
+    return {**plain["dataset"], "scaling": "none"} if as_is else plain["dataset"]
 
 
 def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
@@ -216,7 +222,7 @@ def _theirs(plain: dict[str, Any], data: Material, overrides: Sequence[str]) -> 
     _refuse(problems)
     classes = 0 if dataset.classes is None else len(dataset.classes)
     try:
-        found = examined(own, data.sets, classes, plain["seed"], plain["dtype"])
+        found = examined(own, data.sets, classes, plain["seed"], plain["dtype"], dataset.image_shape)
     except NetworkProblem as error:
         raise ConfigError(error.problems) from error
     widths = widths_of(parts_of(found.layout, *data.ends), *data.ends) or data.ends
@@ -326,6 +332,10 @@ def _unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, A
     problems = []
     if architecture.own is not None and plain["dataset"].get("target_scaling") not in (None, "none", "auto"):
         problems.append("dataset.target_scaling must be auto or none with architecture=own: it gets them as they are.")
+    scaling = plain["dataset"].get("scaling")
+    as_is = architecture.own is not None and architecture.own.inputs == "as_is" and dataset.image_shape is None
+    if as_is and scaling not in (None, "none", "auto"):
+        problems.append(f"dataset.scaling must be none with architecture.inputs=as_is. Got {scaling}.")
     if architecture.own is not None and dataset.class_weight is not None:
         problems.append("dataset.class_weight must be null with architecture=own, whose cost is its own.")
     return problems

@@ -10,7 +10,10 @@ from runner.nn.types import Fraction, NonNegative, PositiveCount
 
 
 class Own(NamedTuple):
-    """A network of the user's own: where it is, how it wants rows and labels, who updates it, what it is made with."""
+    """A network of the user's own: where it is, how it wants rows and labels, who updates it, what it is made with.
+
+    `inputs` "as_is": whole numbers stay whole numbers, and pictures (n, height, width, channels).
+    """
 
     network: str
     samples: Literal["rows", "columns"] = "rows"
@@ -18,6 +21,7 @@ class Own(NamedTuple):
     update: Literal["ours", "own"] = "ours"
     hidden: tuple[int, ...] | None = None
     arguments: Mapping[str, Any] = {}
+    inputs: Literal["floats", "as_is"] = "floats"
 
 
 class Architecture(NamedTuple):
@@ -66,17 +70,20 @@ def own(
     update: Literal["ours", "own"] = "ours",
     hidden: list[PositiveCount] | None = None,
     arguments: dict[str, Any] = {},  # noqa: B006 - never changed; a signature is a schema, and {} its default
+    inputs: Literal["floats", "as_is"] = "floats",
 ) -> Architecture:
     """A network of your own: `network` is my_module:MyNet, or a module of functions (see docs/own-network.md).
 
     `samples` says whether a sample is a row or a column of X and Y; `labels` what Y holds: a `column` of numbers,
     `one_hot` vectors, or the `index` of the class; auto is a column of 0 and 1 for two classes, one_hot for more.
     `update` is ours (the optimizer's) or the network's own step(lr). `hidden` and `arguments` reach its constructor.
+    `inputs` says whether X holds `floats` (n, d), scaled, or is `as_is`: whole numbers stay so, and pictures are (n,
+    height, width, channels).
 
     >>> own(network="my_module:MyNet").own.samples
     'rows'
     """
     output = {"column": "identity", "one_hot": "softmax"}.get(labels, "auto")
     widths = None if hidden is None else tuple(hidden)
-    given = Own(network, samples, labels, update, widths, arguments)
+    given = Own(network, samples, labels, update, widths, arguments, inputs)
     return Architecture((), "identity", output, "auto", 0.0, 0.0, 0.0, given)

@@ -55,6 +55,8 @@ class OwnSource(NamedTuple):
     classes: int
     predicts: bool
     digest: str
+    picture: tuple[int, int, int] | None = None  # height, width, channels of a row, where it is kept as a picture
+    whole: bool = False  # inputs are whole numbers, and are given as such
 
 
 class Source(Protocol):

@@ -74,8 +74,9 @@ def scratch(recipe: Recipe) -> Recipe:
     """A copy to check on: standardised training rows in one batch, float64, no dropout, features as they are."""
     data = recipe.sets["train"]
     X = data.X.astype(float)
-    spread = X.std(axis=0)
-    X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    if recipe.own is None or recipe.own.options.inputs == "floats":
+        spread = X.std(axis=0)
+        X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1)
     plan = replace(recipe.plan, batch_size=len(X), shrink=False)
     sets = {"train": Data(X, data.Y.astype(float), data.y)}
     return replace(recipe, sets=sets, plan=plan, dtype="float64", dropout=0.0)

@@ -41,8 +41,8 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     Raises NetworkProblem and NetworkError as its code does.
     """
     source, data = source_of(recipe), recipe.sets["train"]
-    network = load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
     X, Y = given(data, source)
+    network = _maker(recipe)()
     parts = kind_of(recipe).parts
     theta = gradcheck.scratch(parts, seed)
     back = generators(*[each for each in network.functions if each is not None])
@@ -99,8 +99,9 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
 
 def _maker(recipe: Recipe) -> Callable[[], OwnNetwork]:
     """Makes the network of a recipe, anew each time."""
-    options = source_of(recipe).options
-    return lambda: load(options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype)
+    source = source_of(recipe)
+    rows = given(recipe.sets["train"], source)
+    return lambda: load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype, rows)
 
 
 def _cost_mistake(fresh: Callable[[], OwnNetwork], recipe: Recipe, at: Point) -> CostMistake | None:
@@ -185,7 +186,9 @@ def _few(recipe: Recipe, at: Point, number: int) -> Point:
     generator = np.random.default_rng([at.seed, number])
     source, data = source_of(recipe), recipe.sets["train"]
     picked = generator.choice(len(data.X), ROWS, replace=len(data.X) < ROWS)
-    X = data.X[picked] + 0.1 * generator.standard_normal(data.X[picked].shape)
+    X = data.X[picked]
+    if not source.whole:
+        X = X + 0.1 * generator.standard_normal(X.shape)
     theta = gradcheck.scratch(kind_of(recipe).parts, at.seed + number, bias=0.3)
     return Point(theta, *given(Data(X, data.Y[picked], data.y[picked]), source), at.seed + number)
 

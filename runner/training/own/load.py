@@ -12,22 +12,42 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from runner.nn.architectures import Own
 from runner.training.own.module import fresh
 from runner.training.own.network import Functions, NetworkError, NetworkProblem, OwnNetwork, told
 from runner.training.own.source import has_no, sources
 
 PROTOCOL = {"parameters": "parameters", "cost": "cost(X, Y)", "gradients": "gradients(X, Y)"}
+GRADIENTS = ("gradients", "backprop", "backward", "grad")  # what people call it: the first that there is
+FITS = {  # the lines that would make it fit
+    "parameters": """    @property
+    def parameters(self):
+        return {"W1": self.W1, "b1": self.b1}  # the arrays themselves, not copies""",
+    "cost": """    def cost(self, X, Y):
+        A = self.predict(X)  # one sample a row
+        return np.mean((A - Y) ** 2)  # what is minimised, one number""",
+    "gradients": """    def gradients(self, X, Y):
+        ...  # its own forward pass, and the backward pass
+        return {"W1": dW1, "b1": db1}  # of each of the parameters, by its name""",
+}
 
 
-def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwork:
+def load(
+    own: Own, inputs: int, outputs: int, seed: int, dtype: str, data: tuple[np.ndarray, np.ndarray] | None = None
+) -> OwnNetwork:
     """The network of `own` for `inputs` features and `outputs` columns of Y, fresh, its weights of `seed`.
+
+    `data` (X, Y) is for a constructor that asks for it.
 
     Raises NetworkProblem where there is none, or where it is not what the protocol asks for; NetworkError with their
     traceback where the user's lines raise.
     """
     hidden = None if own.hidden is None else list(own.hidden)
-    given = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "seed": seed}
+    given: dict[str, Any] = {"inputs": inputs, "hidden": hidden, "outputs": outputs, "seed": seed}
+    if data is not None:
+        given |= {"X": data[0], "x": data[0], "Y": data[1], "y": data[1]}
     given["widths"] = None if hidden is None else [inputs, *hidden, outputs]
     label = own.network
     found: Any = fresh(own, seed)
@@ -36,6 +56,7 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
         if not hasattr(found, part):
             raise NetworkProblem(f"architecture.network={label}: {has_no(found, part)}")
         found = getattr(found, part)
+    found = _only_class(found, own) if not name else found
     makes = inspect.isclass(found) or inspect.isfunction(found)
     home = getattr(sys.modules.get(found.__module__), "__file__", None) if makes else None
     if makes and (home is None or Path(home).resolve() not in sources(own)):
@@ -47,6 +68,18 @@ def load(own: Own, inputs: int, outputs: int, seed: int, dtype: str) -> OwnNetwo
         raise NetworkProblem(f"{label}: it returned None, and must return what has cost and gradients.")
     functions = _functions(thing, own, {} if makes else given)
     return OwnNetwork(functions, label, dtype)
+
+
+def _only_class(module: Any, own: Own) -> Any:
+    """The class of a module that is named alone, where it has one with the protocol, and is none itself."""
+    if hasattr(module, "cost"):
+        return module
+    made = [each for each in vars(module).values() if inspect.isclass(each) and each.__module__ == module.__name__]
+    fit = [each for each in made if hasattr(each, "cost") or any(hasattr(each, name) for name in GRADIENTS)]
+    if len(fit) > 1:
+        names = " or ".join(f"architecture.network={own.network}:{each.__name__}" for each in fit)
+        raise NetworkProblem(f"architecture.network={own.network} holds {len(fit)} networks: {names}.")
+    return fit[0] if fit else module
 
 
 def _made(maker: Callable[..., Any], own: Own, given: Mapping[str, Any]) -> Any:
@@ -87,16 +120,22 @@ def _functions(thing: Any, own: Own, given: Mapping[str, Any]) -> Functions:
     label, parts = own.network, thing if isinstance(thing, Mapping) else None
 
     def of(name: str) -> Any:
+        found = (part(each) for each in (GRADIENTS if name == "gradients" else (name,)))
+        return next((each for each in found if each is not None), None)
+
+    def part(name: str) -> Any:
         return parts.get(name) if parts is not None else getattr(thing, name, None)
 
     public = [name for name in (parts if parts is not None else dir(thing)) if not str(name).startswith("_")]
+    public = [str(name) for name in public if str(name) not in (*PROTOCOL, "init", "predict", "step")]
     start = of("parameters") if of("parameters") is not None else of("init")
     missing = [name for name in PROTOCOL if (start if name == "parameters" else of(name)) is None]
     problems = []
     for name in missing:
-        near = get_close_matches(name, [str(each) for each in public], n=1, cutoff=0.5)
+        near = get_close_matches(name, public, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        problems.append(f"{label} has no {PROTOCOL[name]}.{hint}")
+        lines = "" if hint else f" These lines would make it fit:\n{FITS[name]}"
+        problems.append(f"{label} has no {PROTOCOL[name]}.{hint}{lines}")
     problems += [
         f"{label}: {name} must be a function. Got {type(of(name)).__name__}."
         for name in ("cost", "gradients", "predict", "step")

@@ -183,6 +183,10 @@ def matched(gradients: Any, parameters: Sequence[Leaf]) -> tuple[list[Leaf], lis
 
     `dW1` stands for `W1` too, and a list of as many arrays for any structure.
     """
+    if gradients is None:
+        names = ", ".join(f'"{leaf.name}": d{leaf.name}' for leaf in parameters[:3])
+        more = ", ..." if len(parameters) > 3 else ""
+        return [], [f"gradients(X, Y) returned None. At its end: return {{{names}{more}}}"]
     leaves = list(walk(gradients, "gradients"))
     listed = isinstance(gradients, list | tuple) and not hasattr(gradients, "_asdict")
     if listed and len(leaves) == len(parameters):  # in their order, however the parameters are kept

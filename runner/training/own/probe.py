@@ -21,14 +21,24 @@ from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, OwnSource, Recipe
 
 
-def examined(own: Own, sets: Mapping[str, Data], classes: int, seed: int, dtype: str) -> OwnSource:
+def examined(
+    own: Own,
+    sets: Mapping[str, Data],
+    classes: int,
+    seed: int,
+    dtype: str,
+    picture: tuple[int, int, int] | None = None,
+) -> OwnSource:
     """What the run must know of the network. The mistakes of its code are found by `trial`.
 
     Raises NetworkProblem and NetworkError, as `runner.training.own.load.load`.
     """
     data = sets["train"]
-    network = load(own, data.X.shape[1], data.Y.shape[1], seed, dtype)
-    return OwnSource(own, network.layout, classes, network.functions.predict is not None, digest(own))
+    as_is = own.inputs == "as_is"
+    whole = as_is and all(np.array_equal(each.X, np.rint(each.X)) for each in sets.values())
+    source = OwnSource(own, (), classes, False, digest(own), picture if as_is else None, whole)
+    network = load(own, data.X.shape[1], data.Y.shape[1], seed, dtype, given(data, source))
+    return source._replace(layout=network.layout, predicts=network.functions.predict is not None)
 
 
 def trial(recipe: Recipe) -> float:
@@ -38,13 +48,14 @@ def trial(recipe: Recipe) -> float:
     """
     assert recipe.own is not None
     X, Y = recipe.sets["train"].X, recipe.sets["train"].Y
-    network = load(recipe.own.options, X.shape[1], Y.shape[1], recipe.seed, recipe.dtype)
+    rows = given(recipe.sets["train"], recipe.own)
+    network = load(recipe.own.options, X.shape[1], Y.shape[1], recipe.seed, recipe.dtype, rows)
     with np.errstate(all="ignore"):
         with watched(network.label):
             problems = _problems(network, recipe)
         if problems:
             raise NetworkProblem(*problems)
-        return _cost(network, *given(recipe.sets["train"], recipe.own))
+        return _cost(network, *rows)
 
 
 def own_fault_problems(fault: Fault, name: str, own: Own) -> list[str]:

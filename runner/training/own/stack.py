@@ -198,18 +198,28 @@ def prepare(recipe: Recipe) -> Prepared:
     """The network, fresh, and the data as it wants them; the arrays cannot be written to."""
     source = source_of(recipe)
     Y = recipe.sets["train"].Y
-    network = load(source.options, recipe.widths[0], Y.shape[1], recipe.seed, recipe.dtype)
-    return Prepared(network, {name: given(data, source) for name, data in recipe.sets.items()})
+    sets = {name: given(data, source) for name, data in recipe.sets.items()}
+    network = load(source.options, recipe.widths[0], Y.shape[1], recipe.seed, recipe.dtype, sets["train"])
+    return Prepared(network, sets)
 
 
 def given(data: Data, source: OwnSource) -> tuple[np.ndarray, np.ndarray]:
-    """X (n, d) and Y (n, outputs), or both turned where samples are columns; Y (n,) where labels are indices."""
-    X, Y = data.X, data.Y if source.options.labels != "index" else data.y
+    """X (n, d) and Y (n, outputs), or both turned where samples are columns; Y (n,) where labels are indices.
+
+    Pictures that are kept as they are: X (n, height, width, channels), or (height, width, channels, n).
+    """
+    X, Y = shaped(data.X, source), data.Y if source.options.labels != "index" else data.y
     if source.options.samples == "columns":
-        X, Y = np.ascontiguousarray(X.T), np.ascontiguousarray(Y.T)
+        X, Y = np.ascontiguousarray(np.moveaxis(X, 0, -1)), np.ascontiguousarray(Y.T)
     X, Y = X.view(), Y.view()
     X.flags.writeable = Y.flags.writeable = False
     return X, Y
+
+
+def shaped(X: Array, source: OwnSource) -> np.ndarray:
+    """Rows (n, d) as the network wants them: pictures, whole numbers."""
+    rows = X if source.picture is None else X.reshape(len(X), *source.picture)
+    return rows.astype(np.int64) if source.whole else rows
 
 
 def score(answer: np.ndarray, recipe: Recipe, name: str, label: str) -> float:
@@ -244,12 +254,15 @@ def answers(network: Mapping[str, Any], own: Mapping[str, Array], X: Array, scal
     rows = np.asarray(X, dtype=float)
     if scaling is not None:
         rows = (rows - scaling[0]) / scaling[1]
-    trained = load(options, widths[0], widths[-1], source["seed"], "float64")
+    picture = None if source.get("picture") is None else tuple(source["picture"])
+    of = OwnSource(options, layout, 0, True, source["digest"], picture, source.get("whole", False))
+    given_rows = given(Data(rows, np.zeros((len(rows), widths[-1])), np.zeros(len(rows), dtype=int)), of)
+    trained = load(options, widths[0], widths[-1], source["seed"], "float64", given_rows)
     if trained.layout != layout or trained.functions.predict is None:
         raise NetworkProblem(f"{options.network}: it has no predict(X), or not the parameters that were trained.")
     trained.write(np.concatenate([np.ravel(own[name]) for name, _ in layout]))
     columns = options.samples == "columns"
-    answer = trained.predict(np.ascontiguousarray(rows.T) if columns else rows)
+    answer = trained.predict(given_rows[0])
     return np.reshape(answer.T if columns else answer, (len(rows), -1))
 
 
