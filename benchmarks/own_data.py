@@ -24,7 +24,7 @@ import pandas as pd
 
 SEEDS = 10
 HIDDEN, LR, EPOCHS, BATCH = 16, 0.01, 60, 32
-RNG = np.random.default_rng(21)
+SEED = 21
 
 
 class Task(NamedTuple):
@@ -37,12 +37,13 @@ class Task(NamedTuple):
 
 def adult(folder: Path) -> Task:
     """Work and income, as UCI has it: no header, a space behind each comma, ? where nothing is known."""
+    rng = np.random.default_rng(SEED)
     n = 2400
-    work = RNG.choice(["Private", "State-gov", "Self-emp"], n, p=[0.7, 0.2, 0.1])
-    age, years, hours = RNG.integers(17, 80, n), RNG.integers(3, 17, n), RNG.integers(10, 80, n)
-    pay = 0.05 * age + 0.35 * years + 0.04 * hours + 0.8 * (work == "Self-emp") + RNG.normal(size=n)
+    work = rng.choice(["Private", "State-gov", "Self-emp"], n, p=[0.7, 0.2, 0.1])
+    age, years, hours = rng.integers(17, 80, n), rng.integers(3, 17, n), rng.integers(10, 80, n)
+    pay = 0.05 * age + 0.35 * years + 0.04 * hours + 0.8 * (work == "Self-emp") + rng.normal(size=n)
     frame = pd.DataFrame({"age": age, "work": work, "years": years, "hours": hours})
-    frame.loc[RNG.random(n) < 0.06, "work"] = None
+    frame.loc[rng.random(n) < 0.06, "work"] = None
     frame["target"] = np.where(pay > np.quantile(pay, 0.75), ">50K", "<=50K")
     for name, part in (("adult.data", frame[:1600]), ("adult.test", frame[1600:])):
         lines = part.fillna("?").astype(str).agg(", ".join, axis=1)
@@ -52,10 +53,11 @@ def adult(folder: Path) -> Task:
 
 def titanic(folder: Path) -> Task:
     """Passengers: a number and a name each, a ticket, a cabin that most lack, ages that some lack."""
+    rng = np.random.default_rng(SEED)
     n = 1200
-    sex, place = RNG.choice(["male", "female"], n, p=[0.65, 0.35]), RNG.integers(1, 4, n)
-    age, fare = np.round(RNG.gamma(6, 5, n), 1), np.round(RNG.lognormal(3, 0.8, n) / place, 4)
-    alive = 2.2 * (sex == "female") - 0.7 * place - 0.02 * age + 1 + RNG.logistic(size=n) > 0
+    sex, place = rng.choice(["male", "female"], n, p=[0.65, 0.35]), rng.integers(1, 4, n)
+    age, fare = np.round(rng.gamma(6, 5, n), 1), np.round(rng.lognormal(3, 0.8, n) / place, 4)
+    alive = 2.2 * (sex == "female") - 0.7 * place - 0.02 * age + 1 + rng.logistic(size=n) > 0
     frame = pd.DataFrame(
         {
             "PassengerId": np.arange(1, n + 1),
@@ -63,10 +65,10 @@ def titanic(folder: Path) -> Task:
             "Pclass": place,
             "Name": [f"Person{k}, Mr. X{k}" for k in range(n)],
             "Sex": sex,
-            "Age": np.where(RNG.random(n) < 0.2, np.nan, age),
+            "Age": np.where(rng.random(n) < 0.2, np.nan, age),
             "Fare": fare,
             "Ticket": [f"A/5 {k}" for k in range(n)],
-            "Embarked": RNG.choice(["S", "C", "Q"], n, p=[0.7, 0.2, 0.1]),
+            "Embarked": rng.choice(["S", "C", "Q"], n, p=[0.7, 0.2, 0.1]),
         }
     )
     _csv(frame, folder, "titanic", 800)
@@ -76,12 +78,13 @@ def titanic(folder: Path) -> Task:
 
 def houses(folder: Path) -> Task:
     """Prices of some 3e5, of sizes, years, quarters of a town and a garage that some lack."""
+    rng = np.random.default_rng(SEED)
     n = 900
-    size, year, quarter = RNG.normal(1500, 400, n).round(), RNG.integers(1900, 2020, n), RNG.choice(list("ABCD"), n)
-    garage = np.where(RNG.random(n) < 0.15, np.nan, RNG.integers(1, 4, n))
+    size, year, quarter = rng.normal(1500, 400, n).round(), rng.integers(1900, 2020, n), rng.choice(list("ABCD"), n)
+    garage = np.where(rng.random(n) < 0.15, np.nan, rng.integers(1, 4, n))
     price = 120 * size + 900 * (year - 1900) + 40_000 * (quarter == "A") + 15_000 * np.nan_to_num(garage)
     frame = pd.DataFrame({"id": np.arange(n), "size": size, "year": year, "quarter": quarter, "garage": garage})
-    frame["target"] = (price + RNG.normal(size=n) * 20_000).round()
+    frame["target"] = (price + rng.normal(size=n) * 20_000).round()
     _csv(frame, folder, "houses", 600)
     kept = frame.drop(columns="id")
     return Task(_table(folder, "houses.csv", "houses_test.csv", "target"), kept[:600], kept[600:])
@@ -102,15 +105,16 @@ def wine(folder: Path) -> Task:
 
 def excel(folder: Path) -> Task:
     """An export of a German Excel: a line that names the separator, decimal commas, Windows' letters, a date."""
+    rng = np.random.default_rng(SEED)
     n = 600
     frame = pd.DataFrame(
         {
-            "Größe": RNG.normal(170, 10, n).round(1),
-            "Gewicht": RNG.normal(70, 12, n).round(2),
-            "Ort": RNG.choice(["Köln", "München", "Zürich"], n),
+            "Größe": rng.normal(170, 10, n).round(1),
+            "Gewicht": rng.normal(70, 12, n).round(2),
+            "Ort": rng.choice(["Köln", "München", "Zürich"], n),
         }
     )
-    fit = (frame["Gewicht"] / (frame["Größe"] / 100) ** 2 + 3 * (frame["Ort"] == "Köln") + RNG.normal(size=n)) < 25
+    fit = (frame["Gewicht"] / (frame["Größe"] / 100) ** 2 + 3 * (frame["Ort"] == "Köln") + rng.normal(size=n)) < 25
     frame["target"] = np.where(fit, "ja", "nein")
     for name, part in (("export.csv", frame[:400]), ("export_test.csv", frame[400:])):
         text = "sep=;\r\n" + part.to_csv(index=False, sep=";", decimal=",", lineterminator="\r\n")
@@ -130,13 +134,14 @@ def mnist(folder: Path) -> Task:
 
 def pictures(folder: Path) -> Task:
     """Discs and squares in noise, a folder a class, for training and for testing."""
+    rng = np.random.default_rng(SEED)
     from PIL import Image
 
     n, side = 400, 12
     across, down = np.meshgrid(np.arange(side), np.arange(side))
-    X, y = RNG.integers(0, 120, (n, side, side)), np.arange(n) % 2
+    X, y = rng.integers(0, 120, (n, side, side)), np.arange(n) % 2
     for k in range(n):
-        middle, radius = RNG.uniform(4, 8, 2), RNG.uniform(2, 4)
+        middle, radius = rng.uniform(4, 8, 2), rng.uniform(2, 4)
         away = [abs(across - middle[0]), abs(down - middle[1])]
         inside = np.hypot(*away) < radius if y[k] else np.maximum(*away) < radius * 0.9
         X[k][inside] += 100
@@ -252,12 +257,13 @@ def compared(folder: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
 def large(folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
     """Two large tables: seconds of the whole command, of reading by pyarrow, and of the training itself."""
+    rng = np.random.default_rng(SEED)
     n = 1_000_000
-    frame = pd.DataFrame({f"x{k}": RNG.normal(size=n).round(4) for k in range(14)})
+    frame = pd.DataFrame({f"x{k}": rng.normal(size=n).round(4) for k in range(14)})
     for k in range(5):
-        frame[f"word{k}"] = RNG.choice([f"label {j}" for j in range(4 + 8 * k)], n)
+        frame[f"word{k}"] = rng.choice([f"label {j}" for j in range(4 + 8 * k)], n)
     frame["target"] = np.where(frame["x0"] + (frame["word0"] == "label 1") > 0, "yes", "no")
-    wide = pd.DataFrame(RNG.normal(size=(60, 20_000)).round(4)).add_prefix("gene")
+    wide = pd.DataFrame(rng.normal(size=(60, 20_000)).round(4)).add_prefix("gene")
     wide["target"] = np.where(wide["gene0"] > 0, "ill", "well")
     for name, table, epochs in (("10^6 x 20, 5 of text", frame, 1), ("60 x 20,000", wide, 20)):
         path = folder / f"{len(table)}.csv"
