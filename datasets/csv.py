@@ -35,8 +35,7 @@ def csv(
         target: the column to predict, by name, or by position from 0 (negative from the end); a list of several
             takes each as an output of a regression, and columns of 0 and 1 with a single 1 a row as classes.
         task: auto takes text, and whole numbers of at most 20 distinct values, for classes.
-        delimiter: one character, or tab or space; auto finds it; None takes the one of comma, semicolon and tab that
-            the header has most of.
+        delimiter: one character, or tab or space; auto finds it; None: comma, semicolon or tab, as the header has it.
         test_path: a second table with the same columns, in any order, for the test rows.
         columns: the inputs: names, positions, patterns such as pixel*, and !name to leave out; None takes all.
         header: whether the first line names the columns; auto looks whether it looks like data.
@@ -44,13 +43,11 @@ def csv(
         decimal: the mark before the fractions; auto sees it.
         na: words that stand for no value; auto takes the usual ones, also in a list ([auto, -999]); None only
             empty cells and nan.
-        missing: refuse names the place of a missing value; drop leaves such rows out; all else keeps them, and
-            `prepare` fills them in.
+        missing: refuse names the place of a missing value; drop leaves such rows out; else `prepare` fills it in.
         encode: auto makes numbers of labels, dates and yes/no, and leaves out what names rows; none takes numbers only.
         group: a column that says which rows belong together (dataset.split=group), and is no input.
 
-    Returns raw X (n, columns), NaN where a value is missing, in the order of the file; y, indices into the sorted
-    labels or regression targets; and the `encoding` that `prepare` fits.
+    Returns what `datasets.files.learn.learned` does: raw X (n, columns), y, and the encoding that `prepare` fits.
     Raises DataError where a file, a line or a value cannot be used.
 
     >>> import tempfile

@@ -30,7 +30,6 @@ MISSING_WORDS = (
     *("-1.#ind", "1.#ind", "-1.#qnan", "1.#qnan", "missing", "—", "–"),
 )
 TRUTHS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
-PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 BLOCK = 2048  # rows
 UNSEEN = -1.0  # the raw number of a label that the training rows do not have
@@ -219,15 +218,6 @@ class Encoding(NamedTuple):
                 found += [Problem(row, column.name, "", why) for row in rows]
         return sorted(found)
 
-    def unseen(self, raw: Array) -> list[tuple[int, str]]:
-        """(row, column) of the labels that no training row has."""
-        return sorted(
-            (row, column.name)
-            for place, column in enumerate(self.columns)
-            if column.kind == "category" and not column.empty
-            for row in np.flatnonzero(raw[:, place] == UNSEEN).tolist()
-        )
-
     def apply(self, raw: Array) -> Array:
         """X (n, d) of raw (n, columns): missing values filled in, each category as 0 and 1."""
         if self.plain:
@@ -253,24 +243,6 @@ class Encoding(NamedTuple):
             if column.indicator:
                 X[:, place + width - 1] = gone
             place += width
-
-    def decoded(self, X: Array) -> list[list[Any]]:
-        """Rows of a table that X (n, d) may have come from: labels, and None for what was missing."""
-        columns: list[list[Any]] = []
-        place = 0
-        for column in self.columns:
-            width = len(column.outputs)
-            part, place = X[:, place : place + width], place + width
-            gone = part[:, -1] == 1 if column.indicator and width else np.full(len(X), not width)
-            if column.kind == "category":
-                marks = part[:, : len(column.labels)]
-                values = [column.labels[row.argmax()] if row.any() else None for row in marks]
-            elif column.kind == "date" and width:
-                values = [str(np.datetime64(round(day * 86_400), "s")) for day in part[:, 0].tolist()]
-            else:
-                values = part[:, 0].tolist() if width else [None] * len(X)
-            columns.append([None if lost else value for value, lost in zip(values, gone.tolist(), strict=True)])
-        return [list(row) for row in zip(*columns, strict=True)]
 
     def encoded(self, table: Mapping[str, Any]) -> Array:
         """X (n, d) of a table; Unusable where a cell cannot be used."""
@@ -324,19 +296,6 @@ def coded_of(cells: Any) -> Coded:
     numbers: dict[Any, int] = {}
     codes = np.array([numbers.setdefault((value.__class__, value), len(numbers)) for value in values], dtype=np.int64)
     return Coded([value for _, value in numbers], codes)
-
-
-def words_of(na: Any) -> tuple[str, ...]:
-    """The words that stand for no value, in small letters: `auto`, also in a list, are the usual ones; !word is none.
-
-    >>> words_of([-999, "Unknown"]), words_of(["auto", -999]) == (*MISSING_WORDS, "-999"), "na" in words_of(["!NA"])
-    (('-999', 'unknown'), True, False)
-    """
-    said = [str(each).strip().lower() for each in ([na] if isinstance(na, str) else na)]
-    found = [word for each in said for word in (MISSING_WORDS if each == "auto" else (each,)) if word[:1] != "!"]
-    if said and all(each.startswith("!") for each in said):
-        found = list(MISSING_WORDS)
-    return tuple(word for word in found if f"!{word}" not in said)
 
 
 @lru_cache(maxsize=64)

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from datasets.encoding import Encoding
+from datasets.encoding import UNSEEN, Encoding
 from datasets.types import Array, DataError, Dataset, Missing, Rows, Scaling, TargetScaling
 
 TargetScalings = Literal["auto", "standardise", "log", "none"]
@@ -93,6 +93,35 @@ def recoded(before: Encoding, fitted: Encoding, raw: Array) -> Array:
     return raw
 
 
+def unseen(encoding: Encoding, raw: Array) -> list[tuple[int, str]]:
+    """(row, column) of the labels that no training row has."""
+    return sorted(
+        (row, column.name)
+        for place, column in enumerate(encoding.columns)
+        if column.kind == "category" and not column.empty
+        for row in np.flatnonzero(raw[:, place] == UNSEEN).tolist()
+    )
+
+
+def decoded(encoding: Encoding, X: Array) -> list[list[Any]]:
+    """Rows of a table that X (n, d) may have come from: labels, and None for what was missing."""
+    columns: list[list[Any]] = []
+    place = 0
+    for column in encoding.columns:
+        width = len(column.outputs)
+        part, place = X[:, place : place + width], place + width
+        gone = part[:, -1] == 1 if column.indicator and width else np.full(len(X), not width)
+        if column.kind == "category":
+            marks = part[:, : len(column.labels)]
+            values = [column.labels[row.argmax()] if row.any() else None for row in marks]
+        elif column.kind == "date" and width:
+            values = [str(np.datetime64(round(day * 86_400), "s")) for day in part[:, 0].tolist()]
+        else:
+            values = part[:, 0].tolist() if width else [None] * len(X)
+        columns.append([None if lost else value for value, lost in zip(values, gone.tolist(), strict=True)])
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
 def _told(fitted: Encoding, raw: Array, part: str, source: str) -> list[str]:
     """What rows that are held out have and the training rows do not; DataError where they cannot be used."""
     refused = fitted.refused(raw)
@@ -102,11 +131,11 @@ def _told(fitted: Encoding, raw: Array, part: str, source: str) -> list[str]:
             f"{source}, {part} rows: {len(refused)} values are missing, the first in column '{cell.column}', where no "
             "training row lacks one. dataset.missing=median fills them in all the same."
         )
-    unseen = fitted.unseen(raw)
-    if not unseen:
+    new = unseen(fitted, raw)
+    if not new:
         return []
-    names = ", ".join(f"'{name}'" for name in sorted({name for _, name in unseen}))
-    return [f"{len(unseen)} of the {part} rows' labels, in {names}, stand in no training row: all zeros there."]
+    names = ", ".join(f"'{name}'" for name in sorted({name for _, name in new}))
+    return [f"{len(new)} of the {part} rows' labels, in {names}, stand in no training row: all zeros there."]
 
 
 def unlike(X: Array, of: Array | None = None) -> bool:

@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.encoding import Column, Encoding, is_missing, numbers_among, without, words_of
+from datasets.encoding import Column, Encoding, is_missing, numbers_among, without
+from datasets.files.sheet import words_of
 from datasets.files.tables import Classes, Labels, Task, as_inputs, as_labels, encode, encode_as, na_with, override
 from datasets.files.targets import EXACT, one_hot
 from datasets.types import Array, DataError, Dataset, Missing, Rows

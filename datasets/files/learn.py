@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from datasets.encoding import MISSING_WORDS, Column, Encoding, coded_of, number_of, words_of
-from datasets.files.sheet import Sheet
+from datasets.encoding import MISSING_WORDS, Column, Encoding, coded_of, number_of
+from datasets.files.sheet import Sheet, words_of
 from datasets.files.tables import Classes, Task, encode_as, listed, nearest
 from datasets.files.tables import encode as encoded
 from datasets.files.targets import one_hot, refuse_missing, refuse_stray_text, refuse_too_many, several, target_of

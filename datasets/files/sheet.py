@@ -69,6 +69,19 @@ def named(path: Path, names: Sequence[str], notes: list[str]) -> list[str]:
     return list(found)
 
 
+def words_of(na: Any) -> tuple[str, ...]:
+    """The words that stand for no value, in small letters: `auto`, also in a list, are the usual ones; !word is none.
+
+    >>> words_of([-999, "Unknown"]), words_of(["auto", -999]) == (*MISSING_WORDS, "-999"), "na" in words_of(["!NA"])
+    (('-999', 'unknown'), True, False)
+    """
+    said = [str(each).strip().lower() for each in ([na] if isinstance(na, str) else na)]
+    found = [word for each in said for word in (MISSING_WORDS if each == "auto" else (each,)) if word[:1] != "!"]
+    if said and all(each.startswith("!") for each in said):
+        found = list(MISSING_WORDS)
+    return tuple(word for word in found if f"!{word}" not in said)
+
+
 def kept_as_text(names: Sequence[str], text: Collection[str | int]) -> set[int]:
     """The positions of the columns that are to stay as they are spelled, from their names or positions."""
     positions = {names.index(name) for name in text if isinstance(name, str) and name in names}

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from datasets.encoding import (
-    PAIRS,
     Column,
     Encoding,
     Order,
@@ -25,6 +24,7 @@ from datasets.types import DataError
 
 Encode = Literal["auto", "none"]
 
+PAIRS = (("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"))
 MOST_LABELS = 100  # a text column of more different labels is left out
 MOST_NAMED = 60  # columns that an override leaves out by their names
 MARKS = {-999.0, -9999.0, -99999.0, -99.0, 999.0, 9999.0, 99999.0}  # what people write where there is no value

@@ -14,6 +14,7 @@ from datasets.files.formats import read_sheet
 from datasets.files.h5file import array_at, opened
 from datasets.files.sheet import Format, Sheet
 from datasets.files.tables import as_inputs, existing, listed, nearest
+from datasets.fitting import unseen
 from datasets.types import Array, DataError
 
 
@@ -138,13 +139,13 @@ def _encoded(encoding: Encoding, raw: Array, problems: list[Problem], place: Any
     problems = problems + [cell for cell in encoding.refused(raw) if (cell.row, cell.column) not in bad]
     usable = np.ones(n, dtype=bool)
     usable[[cell.row for cell in problems]] = False
-    unseen = [row for row, _ in encoding.unseen(raw)]
+    new = unseen(encoding, raw)
     notes = []
-    if unseen:
-        columns = listed(sorted({name for _, name in encoding.unseen(raw)}))
+    if new:
+        columns = listed(sorted({name for _, name in new}))
         notes.append(
-            f"{len(unseen)} labels, in {columns}, stand in no row that was trained on (the first in "
-            f"{place(unseen[0])}): all zeros there."
+            f"{len(new)} labels, in {columns}, stand in no row that was trained on (the first in "
+            f"{place(new[0][0])}): all zeros there."
         )
     said = tuple((place(cell.row), cell) for cell in sorted(problems))
     return Unlabelled(encoding.apply(raw[usable]), usable, said, (), tuple(notes))

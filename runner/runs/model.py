@@ -24,6 +24,7 @@ import yaml
 
 from datasets import Dataset
 from datasets import encoding as tables
+from datasets.fitting import decoded
 from runner.experiment.experiment import Experiment
 from runner.runs import journal, model_code
 from runner.runs.files import MODEL, SUMMARY, WEIGHTS
@@ -113,7 +114,7 @@ def example(dataset: Dataset) -> list[list[Any]]:
     X = dataset.first(2 if dataset.n_features <= FEW else 1)
     if dataset.scaling is not None:
         X = X * dataset.scaling.scale + dataset.scaling.shift
-    rows = X.tolist() if dataset.encoding is None else dataset.encoding.decoded(X)
+    rows = X.tolist() if dataset.encoding is None else decoded(dataset.encoding, X)
     return [[float(f"{value:.6g}") if isinstance(value, float) else value for value in row] for row in rows]
 
 
