@@ -205,13 +205,12 @@ def load(directory: Path) -> Trace:
     """
     if not (directory / journal.FILE).exists():
         raise journal.NoRun(f"{directory} holds no run: there is no {journal.FILE} in it.")
-    rows = [(record["step"], record["values"]) for record, _ in journal.read(directory) if record["kind"] == "row"]
-    steps, values = _columns(rows)
     if not (directory / SUMMARY).exists():
         raise journal.NoRun(f"{directory} has no {SUMMARY}: its run is {journal.status(directory)}, not ended.")
     said = json.loads((directory / SUMMARY).read_text())
     score = scored(said["network"])
-    values = renamed(values, score)
+    rows = (record for record, _ in journal.read(directory) if record["kind"] == "row")
+    steps, values = _columns([(row["step"], renamed(row["values"], score)) for row in rows])
     said["metrics"] = {kind: renamed(found, score) for kind, found in said["metrics"].items()}
     said["target"]["metric"] = named(said["target"]["metric"], values)
     arrays: dict[str, Array] = {}

@@ -1,6 +1,7 @@
 """What an earlier version recorded is loaded, replayed, resumed and brought into a store by this one.
 
 `of_498bc4a` is a run of XOR as commit 498bc4a left it: 20 iterations, its last checkpoint after 19.
+`houses_of_498bc4a` is one of a regression from a file, whose R² was called accuracy.
 """
 
 import shutil
@@ -53,6 +54,30 @@ def test_it_is_resumed_as_if_it_had_never_been_stopped(old: Path) -> None:
     where = np.searchsorted(resumed.steps, fresh.steps)
     np.testing.assert_allclose(resumed["train/cost"][where], fresh["train/cost"], rtol=1e-9)
     assert len(machines_of(old)) == 1  # of what was added
+
+
+@pytest.fixture
+def houses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(Path(__file__).parent / "houses_of_498bc4a", tmp_path / "houses")
+    monkeypatch.chdir(tmp_path / "houses")  # its configuration names houses.csv
+    return tmp_path / "houses"
+
+
+def test_a_run_from_a_file_is_replayed_though_the_defaults_have_changed(houses: Path) -> None:
+    experiment = build_plain(stored_config(houses))
+    recorded, again = load(houses), traced(experiment)
+    assert journal.first(houses)["tags"]["data.sha256"] == experiment.data_digest
+    assert recorded.keys() == again.keys()
+    for key, column in recorded.values.items():
+        np.testing.assert_allclose(again[key], column, rtol=1e-9, atol=1e-12, err_msg=key)
+
+
+def test_its_score_has_its_name_of_now_also_when_it_is_resumed(houses: Path) -> None:
+    assert load(houses).summary["metrics"]["last"]["test/r2"] == load(houses)["test/accuracy"][-1]  # type: ignore[index]
+    _, record, checkpoint = reopened(houses, ["training.iterations=30"])
+    resume(record, checkpoint)
+    assert np.isfinite(load(houses)["train/r2"]).all()
+    assert load(houses).steps[-1] == 30
 
 
 @pytest.mark.filterwarnings("ignore")  # mlflow and what it needs warn about each other
