@@ -25,11 +25,12 @@ def environment():
 class Server:
     """One that can be stopped and started again at the same address."""
 
-    def __init__(self, store, folder, python=sys.executable, *more):
+    def __init__(self, store, folder, python=sys.executable, *more, **variables):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.uri, self.folder, self.process = f"http://127.0.0.1:{port}", folder, None
+        self.variables = variables
         where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
         store = ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts"), *more]
         self.command = [str(python), "-W", "ignore", "-m", "mlflow", "server", *where, *store]
@@ -38,7 +39,7 @@ class Server:
         with (self.folder / "server.log").open("ab") as log:
             streams = {"stdout": log, "stderr": log, "start_new_session": True}
             own = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=own, **streams)
+            self.process = subprocess.Popen(self.command, cwd=self.folder, env=own | self.variables, **streams)
         until(self.answers, 120)
 
     def answers(self):

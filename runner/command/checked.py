@@ -7,10 +7,14 @@ from pathlib import Path
 from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
+from runner.experiment.overrides import as_override
 from runner.experiment.schema import ConfigError
 from runner.experiment.sources import BUILT_IN, Sources
+from runner.experiment.tracking import refuse_run_id
 from runner.runs import journal
+from runner.runs.files import hide
 from runner.runs.names import what_differs, with_fault
+from runner.runs.passwords import withheld
 from runner.sweeps.search.loop import Search
 from runner.sweeps.search.space import space_of
 
@@ -58,6 +62,14 @@ class Checked:
             raise ConfigError([*own, *trials])
         return Search.checked(space, self.experiment(space.itself()), self.experiments(space.probes()))
 
+    def guarded(self, overrides: Sequence[str]) -> list[str]:
+        """The overrides, with one that keeps a password of the user's yaml files out of the record that Hydra makes."""
+        written = str(self.composer.written(overrides, "tracking.uri"))
+        typed = any(text.lstrip("+").startswith("tracking.uri=") for text in overrides)
+        if typed or hide(written) == written:
+            return list(overrides)
+        return [*overrides, f"tracking.uri={as_override(withheld(written))}"]
+
     def _problems(self, jobs: Sequence[Sequence[str]]) -> list[str]:
         try:
             self.experiments(jobs)
@@ -93,6 +105,7 @@ def ordered(checked: Checked, overrides: Sequence[str], multirun: bool) -> Order
     swept = checked.composer.sweeping(overrides, multirun or searching)
     if swept is None:
         return Single(checked.experiment(tasks))
+    refuse_run_id()
     own = [text for text in swept if text in tasks or text not in overrides]
     if searching:
         if others := [text for text in overrides if text.startswith(("hydra/launcher=", "hydra/sweeper="))]:

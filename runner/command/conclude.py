@@ -34,7 +34,7 @@ def conclude_sweep(
     told()
     _after(here, results, leaderboard.kept(results))
     best = leaderboard.ranked(results)[0]
-    own = summary.record(whole.id, whole.directory, results, here.words, params or {})
+    own = summary.record(whole.id, whole.directory, results, here.words, params or {}, here.home)
     _report(here, whole, best)
     here.follow(own)
 

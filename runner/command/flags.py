@@ -11,6 +11,8 @@ from runner.experiment.compose import Composer
 from runner.experiment.overrides import quoted
 from runner.experiment.schema import ConfigError, suggest
 from runner.experiment.sources import Sources
+from runner.runs.files import hide
+from runner.runs.passwords import without_password
 
 SEARCHED = "hydra.searchpath="
 
@@ -44,7 +46,7 @@ def parsed(words: Sequence[str]) -> Words:
         place = str(Path(arguments.config_path).resolve())
         own = arguments.config_path
         kept = [word.removesuffix(own) + place if word in (own, f"--config-path={own}") else word for word in kept]
-    return Words(kept, [quoted(text) for text in overrides], options, arguments)
+    return Words(kept, [quoted(without_password(text)) for text in overrides], options, arguments)
 
 
 def sources(words: Words) -> Sources:
@@ -66,8 +68,8 @@ def meant(words: Words, composer: Composer) -> tuple[list[str], list[str]]:
     for name, value in words.options:
         keys = composer.keys(name.replace("-", "_"))
         if value is not None and len(keys) == 1:
-            overrides.append(quoted(f"{keys[0]}={value}"))
-            notes.append(f"--{name} {value} is read as {overrides[-1]}")
+            overrides.append(quoted(without_password(f"{keys[0]}={value}")))
+            notes.append(f"--{name} {hide(value)} is read as {overrides[-1]}")
             continue
         far = [key.rpartition(".")[2] for key in composer.keys("")]
         texts = [f"{key}={'...' if value is None else value}" for key in keys]

@@ -14,13 +14,14 @@ from runner.experiment.compose import Composed
 from runner.experiment.experiment import Experiment
 from runner.experiment.schema import ConfigError
 from runner.runs import journal
+from runner.runs.files import hide
 from runner.runs.record import write_config
 
 
 def save_master(master: DictConfig, sweep_dir: Path) -> None:
     """The configuration that Hydra's own main has composed for the sweep as a whole."""
     sweep_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(master, sweep_dir / "multirun.yaml")
+    (sweep_dir / "multirun.yaml").write_text(hide(OmegaConf.to_yaml(master)))
 
 
 def directories(

@@ -52,6 +52,7 @@ def command(task: Callable[[], object]) -> int:
 
 def _checked(here: Session, overrides: list[str], multirun: bool) -> list[str]:
     """Check all there is before Hydra writes anything; returns the words for Hydra's main."""
+    overrides = here.checked.guarded(overrides)
     order = ordered(here.checked, overrides, multirun)
     if isinstance(order, Search):
         storage(order.options)

@@ -18,6 +18,7 @@ from runner.runs.files import relative
 from runner.runs.gradients import GradientChecks
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
+from runner.runs.passwords import address
 from runner.runs.record import Record
 from runner.runs.result import Result
 from runner.runs.resume import reopened
@@ -129,7 +130,9 @@ class Session:
         tracking = experiment.tracking
         if tracking.name == "mlflow" and self.tracker is None:
             with chdir(self.home):  # hydra.job.chdir=true: the store stays where the command was typed
-                self.tracker = Tracker.start(tracking.uri, tracking.experiment)
+                self.tracker = Tracker.start(
+                    address(tracking.uri), None if tracking.experiment_id else tracking.experiment
+                )
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""

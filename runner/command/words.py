@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from runner.experiment.overrides import quoted
 from runner.experiment.schema import ConfigError, show
+from runner.runs.passwords import without_password
 
 COMMANDS = (["python", "-m", "runner"], ["uv", "run", "python", "-m", "runner"], ["runner"])
 MULTIRUN = ("-m", "--multirun")
@@ -40,7 +41,7 @@ def words(given: str | Sequence[str]) -> Words:
         elif text.startswith("-"):
             problems.append(f"{text} is for the command line; from Python there are -m and --config-dir.")
         else:
-            overrides.append(quoted(text))
+            overrides.append(quoted(without_password(text)))
     if problems:
         raise ConfigError(problems)
     return Words(overrides, multirun, config_dir)

@@ -29,12 +29,13 @@ from runner.experiment.data import (
     sets_of,
     source_of,
 )
-from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target, Tracking
+from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target
 from runner.experiment.groups import call, function, problems_of
 from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
 from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
 from runner.experiment.sources import Sources
+from runner.experiment.tracking import decided
 from runner.nn import activations, faults, losses
 from runner.nn.architectures import Architecture
 from runner.nn.scores import named
@@ -100,7 +101,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
         dataset=data.dataset,
         recipe=course.recipe,
         target=course.target,
-        tracking=Tracking(**plain["tracking"]),
+        tracking=decided(plain["tracking"]),
         sweep=SweepOptions(**plain["sweep"]),
         diagnosis=DiagnosisOptions(**plain["diagnosis"]),
         activation=network.activation,

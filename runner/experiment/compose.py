@@ -126,6 +126,13 @@ class Composer:
         own = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items() if key not in given]
         return [*own, *overrides]
 
+    def written(self, overrides: Sequence[str], key: str) -> Any:
+        """A value as it stands in the yaml files that are chosen; None where they do not compose."""
+        try:
+            return as_written(self._fast([text for text in overrides if self._is_plain_choice(text)])[0], key)
+        except COMPOSITION_ERRORS:
+            return None  # what is wrong is said when the run is composed
+
     def searching(self, overrides: Sequence[str]) -> bool:
         """Whether a search is chosen, by the command line (a right one or not) or by a preset."""
         chosen = [text.partition("=")[2] for text in overrides if text.startswith("search=")]

@@ -13,6 +13,7 @@ from runner.experiment.compose import Composed
 from runner.experiment.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.experiment.objectives import Objective
 from runner.experiment.samplers import SearchOptions
+from runner.experiment.tracking import Tracking
 from runner.nn.types import Count, PositiveCount
 from runner.training.compiled import engine
 from runner.training.kinds import kind_of
@@ -28,19 +29,6 @@ class Target(NamedTuple):
     def reached(self, values: Mapping[str, float]) -> bool:
         value = values.get(self.metric, float("nan"))
         return bool(value <= self.value if self.metric.endswith("/cost") else value >= self.value)
-
-
-@dataclass(frozen=True)
-class Tracking:
-    """Where the run's record goes."""
-
-    name: Literal["mlflow", "offline", "none"]
-    uri: str
-    experiment: str
-    run_name: str | None
-    tags: dict[str, str | bool | int | float]
-    wait: bool
-    register: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from runner.experiment.data import (
     dataset_problems,
     stream_problems,
 )
-from runner.experiment.experiment import DiagnosisOptions, SweepOptions, Tracking
+from runner.experiment.experiment import DiagnosisOptions, SweepOptions
 from runner.experiment.objectives import objective
 from runner.experiment.samplers import search_problems
 from runner.experiment.schema import options, show, suggest, validate
+from runner.experiment.tracking import tracking
 from runner.nn import activations, architectures, faults, initializers, losses, optimizers, schedules
 from runner.nn.types import PositiveCount
 from runner.training.compiled.engine import Asked
@@ -84,7 +85,7 @@ def problems_of(plain: dict[str, Any]) -> list[str]:
     if isinstance(plain["training"].get("target"), dict):
         problems += validate(target, plain["training"]["target"], "training.target", name="training.target")
     problems += validate(objective, plain["objective"], "objective", name="objective")
-    problems += validate(Tracking, plain["tracking"], "tracking", name="tracking")
+    problems += validate(tracking, plain["tracking"], "tracking", name="tracking")
     name = plain["tracking"].get("register")
     if isinstance(name, str) and (not name.strip(". ") or set(name) & set("/:'\"")):
         problems.append(f"tracking.register must be a name without slashes, colons and quotes. Got {show(name)}.")

@@ -21,13 +21,21 @@ FOLDER = "plots"  # of the pictures
 MODEL = "model"  # the folder that runner.runs.model writes
 
 
+# A password may have an @ in it, and the host begins behind the last one.
+_IN_ADDRESS = re.compile(r"""(\w+://[^\s:/@'"]*):[^\s/'"]*@""")
+_NAMED = r"""(?:password|passwd|pwd|sslpassword)=[^\s&'"#]*"""
+_FIRST_IN_QUERY, _IN_QUERY = re.compile(rf"(?i)\?{_NAMED}&"), re.compile(rf"(?i)[?&]{_NAMED}")
+
+
 def hide(text: str) -> str:
     """``text`` with the passwords in the URIs in it left out.
 
-    >>> hide("postgresql://me:word@host/db")
-    'postgresql://me@host/db'
+    >>> hide("postgresql://me:word@host/db"), hide("postgresql://host/db?user=me&password=word")
+    ('postgresql://me@host/db', 'postgresql://host/db?user=me')
     """
-    return re.sub(r"(\w+://[^\s:/@]*):[^\s/@]*@", r"\1@", text)
+    if "://" not in text:
+        return text
+    return _IN_QUERY.sub("", _FIRST_IN_QUERY.sub("?", _IN_ADDRESS.sub(r"\1@", text)))
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -125,5 +133,5 @@ _Dumper.add_representer(str, _text)
 
 
 def write_config(path: Path, config: Any) -> None:
-    """A configuration of plain containers as yaml, in its own order."""
-    path.write_text(yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
+    """A configuration of plain containers as yaml, in its own order, without passwords."""
+    path.write_text(hide(yaml.dump(config, Dumper=_Dumper, sort_keys=False, allow_unicode=True)))

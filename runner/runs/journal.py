@@ -8,7 +8,8 @@ it, which the kernel gives back however the process ends: that is how others kno
 
 Records, by ``kind`` (``time``: integer milliseconds since 1970, ``path``: relative to the run's directory)::
 
-    start     time uid pid host name experiment params tags dataset command     always the first line
+    start     time uid pid host name experiment params tags dataset command     always the first line; where they are
+              title experiment_id run_id                                        said, what only MLflow is told
     row       time step values
     artifact  time path folder
     tags      time tags
@@ -85,11 +86,15 @@ class Journal:
         tags: Mapping[str, str] | None = None,
         dataset: Mapping[str, Any] | None = None,
         command: str = "",
+        uid: str = "",
+        store: Mapping[str, str | None] | None = None,
     ) -> Journal:
-        """Start the journal of a new run in ``directory`` (made if need be), with a new ``uid``.
+        """Start the journal of a new run in ``directory`` (made if need be), with a new ``uid`` if none is given.
 
         ``name`` and ``experiment`` are MLflow's; ``params`` the flattened configuration; ``dataset`` has
-        ``name``, ``digest``, ``source`` and ``profile``. Raises `JournalError` if there is a journal already.
+        ``name``, ``digest``, ``source`` and ``profile``; ``store`` what only MLflow is told: a longer ``title``, the
+        ``experiment_id`` and the ``run_id`` that the user has named. Raises `JournalError` if there is a journal
+        already.
         """
         directory = Path(directory).absolute()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -100,12 +105,13 @@ class Journal:
             raise JournalError(f"{directory / FILE} exists: resume it or choose another directory") from None
         except OSError as error:
             raise _cannot("create", directory / FILE, error) from error
-        journal = cls(directory, file, uuid.uuid4().hex, size=0, last_step=-1)
+        journal = cls(directory, file, uid or uuid.uuid4().hex, size=0, last_step=-1)
         start = {"uid": journal.uid, **_process(), "name": name, "experiment": experiment}
         more = {"params": dict(params or {}), "tags": dict(tags or {}), "dataset": dict(dataset or {})}
         try:
             _lock(file, directory)
-            journal._write("start", {**start, **more, "command": command})
+            told = {key: value for key, value in (store or {}).items() if value}
+            journal._write("start", {**start, **more, **told, "command": command})
         except BaseException:
             journal.close()
             (directory / FILE).unlink()

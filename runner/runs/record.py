@@ -22,6 +22,7 @@ from runner.runs.by_class import metrics as of_classes
 from runner.runs.checkpoint import save_checkpoint
 from runner.runs.files import CONFIG, SUMMARY, WEIGHTS, write_config, write_summary
 from runner.runs.journal import Journal, first, read
+from runner.runs.names import title
 from runner.runs.provenance import command_of, flat, git, machine_tags, public_config, run_tags
 from runner.runs.result import Result
 from runner.runs.summary import profile, summary
@@ -49,6 +50,11 @@ class Record:
             directory,
             name=name,
             experiment=experiment.tracking.experiment,
+            store={
+                "title": title(name, experiment),
+                "experiment_id": experiment.tracking.experiment_id,
+                "run_id": None if tags else experiment.tracking.run_id,  # a run beside, of a cure, is another
+            },
             params=flat(public_config(experiment)),
             tags={**tags, **run_tags(experiment, machine())},
             dataset={

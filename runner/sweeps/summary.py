@@ -1,15 +1,18 @@
-"""A run for a sweep as a whole, in a journal of its own: the leaderboard, and how many runs ended how."""
+"""A run for a sweep as a whole, in a journal of its own: the leaderboard, how many runs ended how, and why."""
 
 import hashlib
 import math
+import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.runs.findings import NOTE
 from runner.runs.journal import FILE, Journal
-from runner.runs.provenance import command
+from runner.runs.provenance import command, who
 from runner.runs.record import Result
 from runner.sweeps import leaderboard
+from runner.sweeps.note import note
 
 
 def sweep_id(keys: Sequence[str]) -> str:
@@ -18,22 +21,32 @@ def sweep_id(keys: Sequence[str]) -> str:
 
 
 def record(
-    sweep: str, sweep_dir: Path, results: Sequence[Result], words: Sequence[str], params: Mapping[str, Any]
+    sweep: str,
+    sweep_dir: Path,
+    results: Sequence[Result],
+    words: Sequence[str],
+    params: Mapping[str, Any],
+    home: Path,
 ) -> Path:
-    """Record the sweep's own run; its directory. `words` are its command's, `params` what a search adds."""
+    """Record the sweep's own run; its directory. `words` are its command's, `params` what a search adds.
+
+    The same sweep again, from the same working directory `home`, is the same run in MLflow, wherever it is recorded.
+    """
     best, directory = leaderboard.ranked(results)[0], sweep_dir / leaderboard.SUMMARY_DIR
     files = leaderboard.write(results, sweep_dir)
-    tags = {"sweep_summary": sweep, "best": best.name}
     found = {"runs": len(results), "best": best.name, **params}
-    if (directory / FILE).exists():
-        # The same command again, or with more jobs, in a fixed directory: the same run, told anew. MLflow's parameters
-        # cannot change, its tags can.
-        opened = Journal.reopen(directory, tags | {key: str(value) for key, value in found.items()})
+    # MLflow's parameters cannot change, its tags can, when the same sweep is told anew.
+    tags = {**who(), **{key: str(value) for key, value in found.items()}, "sweep_summary": sweep, NOTE: note(results)}
+    tracking = best.experiment.tracking
+    if (directory / FILE).exists():  # the same command again, or with more jobs, in a fixed directory
+        opened = Journal.reopen(directory, tags)
     else:
         opened = Journal.create(
             directory,
-            name=f"sweep {sweep}",
-            experiment=best.experiment.tracking.experiment,
+            name=f"{tracking.run_name or 'sweep'} {sweep}",
+            experiment=tracking.experiment,
+            store={"experiment_id": tracking.experiment_id},
+            uid=hashlib.sha256(f"{sweep} {socket.gethostname()} {home}".encode()).hexdigest()[:32],
             params=found,
             tags=tags,
             command=command(words),

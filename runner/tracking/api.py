@@ -49,17 +49,19 @@ class Api:
         """One batch: at most one call each to create, log, and end the run."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
-        batch, tags = item.batch, item.batch.tags
+        batch, tags, params = item.batch, item.batch.tags, item.batch.params
         if run_id is None:
             created = self.client.create_run(item.experiment_id, item.started, {**item.tags, **tags}, item.name)
             run_id, tags = str(created.info.run_id), {}
-        elif batch.resumed:
+        elif batch.resumed or batch.started:
             self.client.update_run(run_id, "RUNNING")
             tags = {DIRECTORY: item.tags[DIRECTORY], **tags}
+            if params:  # what it has of them cannot change
+                params = {key: params[key] for key in params.keys() - self.client.get_run(run_id).data.params.keys()}
         self.client.log_batch(
             run_id,
             [Metric(*metric) for metric in batch.metrics],
-            [Param(*param) for param in batch.params.items()],
+            [Param(*param) for param in params.items()],
             [RunTag(*tag) for tag in addressed(tags, run_id).items()],
         )
         if batch.dataset:

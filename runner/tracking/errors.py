@@ -26,8 +26,10 @@ REFUSALS = frozenset(
 )
 _SILENCE = re.compile(r"failed with (timeout )?exception")
 TURNED_AWAY = ("UNAUTHENTICATED", "CUSTOMER_UNAUTHORIZED")
-_PASSWORD = re.compile(r"password authentication failed|no password supplied|Access denied for user")
-PASSWORD = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or name the store with them: --store URI"
+_FORBIDDEN = ("PERMISSION_DENIED",)
+_POSTGRES = re.compile(r"password authentication failed|no password supplied")
+LOGIN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give --store http://USER:PASSWORD@HOST"
+POSTGRES = "set PGPASSWORD, or give --store postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class TrackingError(Refusal):
@@ -37,7 +39,7 @@ class TrackingError(Refusal):
 def is_final(error: Exception) -> bool:
     """Whether trying again is of no use: the store has answered and said no, or the journal is the matter."""
     ours = (TrackingError, JournalError, FileNotFoundError, LookupError, TypeError, ImportError)
-    if isinstance(error, ours) or getattr(error, "error_code", None) in REFUSALS or turned_away(error):
+    if isinstance(error, ours) or getattr(error, "error_code", None) in REFUSALS or _way_in(error):
         return True
     status = _status(error)
     if status is not None:  # of an artifact, which goes to the server without MLflow's words
@@ -52,10 +54,14 @@ def is_answer(error: Exception) -> bool:
     return is_final(error) or said or _status(error) is not None
 
 
-def turned_away(error: Exception) -> bool:
-    """Whether the store wants to know who is there, or does not believe it."""
-    by_code = getattr(error, "error_code", None) in TURNED_AWAY or _status(error) == 401
-    return by_code or bool(_PASSWORD.search(str(error)))
+def _way_in(error: Exception) -> str | None:
+    """What to do where the store turns us away; of a 403 it says itself why, as it knows the user."""
+    code, status, words = getattr(error, "error_code", None), _status(error), str(error)
+    if code in TURNED_AWAY or status == 401:
+        return LOGIN
+    if code in _FORBIDDEN or status == 403:
+        return f"{hide(words).strip().splitlines()[0]}. For another user {LOGIN}"
+    return POSTGRES if _POSTGRES.search(words) else None
 
 
 def lacks_endpoint(error: Exception) -> bool:
@@ -77,8 +83,8 @@ def if_answer(error: Exception) -> Exception:
 
 def reason(error: Exception) -> str:
     """The first line of what it says, without a password; its kind, where it says nothing."""
-    if turned_away(error):
-        return f"the store turned us away: {PASSWORD}"
+    if way := _way_in(error):
+        return f"the store turned us away: {way}"
     if isinstance(error, ModuleNotFoundError) and error.name in DRIVERS:
         return DRIVERS[error.name]
     lines = hide(str(error)).strip().splitlines()

@@ -17,6 +17,7 @@ _QUIET = {
     # Retrying is done here, where it is known whether a call may be made twice: creating a run may not.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "PGCONNECT_TIMEOUT": "10",
 }
 
 
@@ -34,6 +35,13 @@ def lighten() -> None:
     """
     for name in ("numpy", "pandas", "pyarrow"):
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def ask_once() -> None:
+    """Have mlflow ask a database once: where that does not let it in, it would go on for two minutes."""
+    from mlflow.store.db import utils
+
+    utils.MAX_RETRY_COUNT = 1
 
 
 def make_database(database: Path, artifact_root: str) -> None:

@@ -23,8 +23,9 @@ from runner.runs.files import SUMMARY, alive, alone, write_summary
 from runner.tracking import models
 from runner.tracking.api import Api
 from runner.tracking.errors import TrackingError, if_answer, lacks_endpoint
-from runner.tracking.opening import make_database, quieten
-from runner.tracking.state import State, public, resolve, sqlite_path
+from runner.tracking.named import adopted, experiment_by_id, remark
+from runner.tracking.opening import ask_once, make_database, quieten
+from runner.tracking.state import State, is_server, public, resolve, sqlite_path
 from runner.tracking.tables import Tables, open_tables
 from runner.tracking.translation import DIRECTORY, PID, UID, Batch, Found, Work, batches, name_of
 
@@ -45,8 +46,11 @@ class Task:
     def work(self, batch: Batch) -> Work:
         """A batch of it as the writers take it."""
         state, start = self.state, self.start
-        tags = {"status": "running", UID: state.uid, DIRECTORY: str(self.directory)[:8000]}
-        return Work(state.uid, state.run_id, state.experiment_id, name_of(start), start["time"], tags, batch)
+        return Work(state.uid, state.run_id, state.experiment_id, name_of(start), start["time"], self.tags(), batch)
+
+    def tags(self) -> dict[str, str]:
+        """Those of its creation."""
+        return {"status": "running", UID: self.state.uid, DIRECTORY: str(self.directory)[:8000]}
 
 
 class Store:
@@ -68,10 +72,13 @@ class Store:
         self.artifact_root = str(Path(artifact_root).absolute()) if database else artifact_root
         if database:
             make_database(database, self.artifact_root)
+        elif not is_server(uri):
+            ask_once()
         self.client = MlflowClient(self.uri)
         self.tables = open_tables(self.client) if database else None
         self.api = Api(self.client)
         self._experiments: dict[str, str] = {}
+        self._named: dict[str, str | None] = {}  # ids of experiments that were named, where the store has them
         self._known: set[str] = set()  # run ids that were seen in this store
         self._has_models = True  # until a server older than MLflow 3 says otherwise
 
@@ -172,7 +179,7 @@ class Store:
                 turns.enter_context(alone(directory))
                 orphaned = closing and not journal.writing(directory)  # asked first: it may end meanwhile
                 start = journal.first(directory)
-                fresh = State(self.name, start["uid"], self.experiment(start["experiment"]))
+                fresh = State(self.name, start["uid"], self._experiment_of(start))
             except Exception as error:
                 outcome[directory] = if_answer(error)
                 continue
@@ -181,13 +188,28 @@ class Store:
                 state = fresh
             tasks.append(Task(directory, start, state, orphaned))
         unsure = [task for task in tasks if task.state.run_id not in self._known]
-        where = {
-            task.state.uid: (task.state.experiment_id, self.experiment(task.start["experiment"])) for task in unsure
-        }
+        where = {task.state.uid: (task.state.experiment_id, self._experiment_of(task.start)) for task in unsure}
         found = (self.tables or self.api).find(where)
         for task in unsure:
-            self._place(task.state, found.get(task.state.uid))
+            self._place(task.state, found.get(task.state.uid) or self._adopted(task))
+        for task in tasks:
+            if note := remark(task.start, self.name, task.state.run_id, task.state.experiment_id):
+                task.state.notes.append(note)
         return tasks
+
+    def _experiment_of(self, start: journal.Record) -> str:
+        """The id of a journal's experiment: that which the user has named by its id, where the store has it."""
+        wanted = start.get("experiment_id")
+        if wanted is None:
+            return self.experiment(start["experiment"])
+        if wanted not in self._named:
+            self._named[wanted] = experiment_by_id(self.client, wanted)
+        return self._named[wanted] or self.experiment(start["experiment"])
+
+    def _adopted(self, task: Task) -> Found | None:
+        """The run that the user has named by its id, made this journal's."""
+        wanted = task.start.get("run_id")
+        return adopted(self.client, wanted, task.state.uid, task.tags()) if wanted else None
 
     def _place(self, state: State, found: Found | None) -> None:
         """Correct a state by what the store has: it may be another database at the same address."""
@@ -284,7 +306,7 @@ class Store:
         run_id = str(task.state.run_id)
         try:
             if self._has_models:
-                models.log_model(self.client, source, run_id, task.state.experiment_id, task.start["name"])
+                models.log_model(self.client, source, run_id, task.state.experiment_id, name_of(task.start))
                 return []
         except Exception as error:
             if not lacks_endpoint(error):

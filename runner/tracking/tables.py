@@ -123,7 +123,7 @@ class Tables:
                 rows.tags[run_id, "mlflow.runName"] = item.name
                 rows.tags |= {(run_id, key): value for key, value in item.tags.items()}
             rows.ids[item.uid] = run_id
-            if batch.resumed:
+            if batch.resumed or batch.started:
                 rows.tags[run_id, DIRECTORY] = item.tags[DIRECTORY]
                 rows.set(run_id, status="RUNNING")
             if batch.ended:

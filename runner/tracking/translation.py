@@ -26,8 +26,12 @@ PICTURE = re.compile(r"(!\[[^\]]*\])\((?!\w+:|get-artifact)([^)\s]+\.png)\)")  #
 LARGEST = 1e300  # see `_points`
 # What is no hyper-parameter, as it does not change the result: it stands in the run's config.yaml, an artifact.
 RECORDED = ("tracking", "plots", "progress", "sweep", "search", "resume", "diagnosis", "watch")
-LAYER = "/layer_"  # in the keys of which a sweep's run has fewer points, see `is_thinned`
+LAYER = "/layer_"  # in the keys of which a sweep's run has fewer points, see `Thinning`
 LAST = 3  # rows at the end that are whole, even so
+EVERY = "tracking.layers_every"  # of the configuration; journals from before it are thinned as by 8
+LESS = (
+    "Of the layers' metrics one row in {kept} is here, the run's journal has all. `tracking.layers_every=1` keeps all."
+)
 
 Point = tuple[str, float, int, int]  # key, value, time, step
 
@@ -42,6 +46,7 @@ class Batch:
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     dataset: dict[str, Any] = dataclasses.field(default_factory=dict)
     artifacts: list[tuple[str, str]] = dataclasses.field(default_factory=list)  # path, folder
+    started: bool = False
     resumed: bool = False
     done: bool = False
     ended: tuple[str, int | None] | None = None  # MLflow's status, time
@@ -78,14 +83,14 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
     comes last, one is added, at the time of the last record: its writer was killed.
     """
     batch, empty = Batch(offset, done=ended), True
-    every = _cadence(directory) if "sweep" in journal.first(directory)["tags"] else 0
+    thin = _thinning(directory)
     for record, after in journal.read(directory, offset):
         if record["kind"] == "row" and batch.metrics and len(record["values"]) > most - batch.size:
             yield batch
             batch = Batch(batch.offset)
-        if record["kind"] == "end" and every:
+        if record["kind"] == "end" and thin.every:
             batch.metrics += _last(directory)
-        _add(batch, record, every)
+        _add(batch, record, thin)
         batch.offset, empty = after, False
         batch.done = ended = record["kind"] == "end" or (ended and record["kind"] in journal.LATE)
         if record["kind"] == "end":
@@ -93,8 +98,8 @@ def batches(directory: Path, offset: int, most: int, orphaned: bool = False, end
             batch, empty = Batch(after, done=True), True
     if orphaned and not ended:
         last = journal.last(directory)
-        batch.metrics += _last(directory) if every else []
-        batch.tags["status"] = "killed"
+        batch.metrics += _last(directory) if thin.every else []
+        batch.tags |= {"status": "killed", **({NOTE: thin.note} if thin.note else {})}
         batch.ended, batch.done, empty = ("KILLED", last["time"] if last else None), True, False
     if not empty:
         yield batch
@@ -128,7 +133,7 @@ def addressed(tags: Mapping[str, str], run_id: str) -> dict[str, str]:
 
 def name_of(start: journal.Record) -> str:
     """What the run is called; MLflow would make a name up for an empty one."""
-    return str(start["name"])[:250] or "run"
+    return str(start.get("title") or start["name"])[:250] or "run"
 
 
 def is_parameter(key: str) -> bool:
@@ -141,23 +146,40 @@ def is_parameter(key: str) -> bool:
     return section not in RECORDED or (section == "search" and not dot)  # `search`: of a sweep's own run
 
 
-def is_thinned(step: int, every: int) -> bool:
-    """Whether the row after ``step`` steps of a sweep's run, logged ``every`` so many, goes without its layers' values.
+class Thinning(NamedTuple):
+    """Which rows of a sweep's run, logged ``every`` so many steps, go into a store without their layers' values.
 
-    They are most of what a store holds. Of a curve that is one of hundreds every eighth point is enough, and the first
-    ones; the journal has all. A function of the step: whoever brings a journal, and however often that was cut short
-    on the way, the same points come.
+    They are most of what a store holds. Of a curve that is one of hundreds every eighth point is enough
+    (``tracking.layers_every``), and the first ones; the journal has all, and ``note``, which stands with the run, says
+    so. A function of the step: whoever brings a journal, and however often that was cut short, the same points come.
 
-    >>> [step for step in range(0, 321, 10) if not is_thinned(step, 10)]
+    >>> [step for step in range(0, 321, 10) if Thinning(every=10, kept=8).keeps(step)]
     [0, 10, 20, 40, 80, 160, 240, 320]
     """
-    return every > 0 and bool(step % (8 * every)) and step not in (every, 2 * every, 4 * every)
+
+    every: int = 0  # 0: all rows are whole
+    kept: int = 1
+    note: str = ""
+
+    def keeps(self, step: int) -> bool:
+        return not self.every or step % (self.kept * self.every) == 0 or step in (self.every * n for n in (1, 2, 4))
 
 
-def _cadence(directory: Path) -> int:
-    """The steps between two rows; 0 while there is none but the first."""
+def _thinning(directory: Path) -> Thinning:
+    """That of a journal; none of a run that is not a sweep's, and while there is no row but the first."""
+    start = journal.first(directory)
+    kept = int(start["params"].get(EVERY, 8))
     rows = (record for record, _ in journal.read(directory) if record["kind"] == "row")
-    return next((int(row["step"]) for row in rows if row["step"]), 0)
+    every = next((int(row["step"]) for row in rows if row["step"]), 0)
+    if "sweep" not in start["tags"] or kept == 1 or not every:
+        return Thinning()
+    thin = Thinning(every, kept)
+    newest = journal.last_rows(directory, LAST)
+    left_out = any(not thin.keeps(step) for step in range(every, newest[0]["step"], every))
+    if not left_out or not any(LAYER in key for row in newest for key in row["values"]):
+        return thin
+    own = str(start["tags"].get(NOTE, ""))
+    return thin._replace(note=f"{own}\n\n{LESS.format(kept=kept)}".strip())
 
 
 def _last(directory: Path) -> list[Point]:
@@ -166,13 +188,17 @@ def _last(directory: Path) -> list[Point]:
     return [point for row in rows for point in _points(row["values"], row["time"], row["step"])]
 
 
-def _add(batch: Batch, record: journal.Record, every: int) -> None:
+def _add(batch: Batch, record: journal.Record, thin: Thinning) -> None:
     kind, now = record["kind"], record.get("time", 0)
-    batch.tags |= {_key(key): str(value)[:8000] for key, value in (record.get("tags") or {}).items()}
+    tags = record.get("tags") or {}
+    if thin.note and (kind == "end" or NOTE in tags):
+        tags = {**tags, NOTE: f"{tags[NOTE]}\n\n{LESS.format(kept=thin.kept)}" if NOTE in tags else thin.note}
+    batch.tags |= {_key(key): str(value)[:8000] for key, value in tags.items()}
     batch.tags.pop("mlflow.runName", None)  # a run has one name, that of its start
     if kind in ("start", "resume"):
         batch.tags |= {HOST: str(record["host"]), PID: str(record["pid"])}
     if kind == "start":
+        batch.started = True
         # A store is read by many: a password in a URI (tracking.uri) stays out of it.
         batch.params = {
             _key(key): hide(str(value))[:6000] for key, value in record["params"].items() if is_parameter(key)
@@ -180,7 +206,7 @@ def _add(batch: Batch, record: journal.Record, every: int) -> None:
         batch.dataset = record["dataset"]
     elif kind == "row":
         values = record["values"]
-        if is_thinned(record["step"], every):
+        if not thin.keeps(record["step"]):
             values = {key: value for key, value in values.items() if LAYER not in key}
         batch.metrics += _points(values, now, record["step"])
     elif kind == "artifact":

@@ -1,13 +1,17 @@
 """A real server of MLflow 2.22, which has no logged models."""
 
+import base64
 import json
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
+from runner.command.sync import main
 from runner.tracking.store import Store
 from tests.servers import Server, begin, ended, environment, old_python
+from tests.stores import write
 
 # mlflow and what it needs warn about each other; that is not ours to fail for
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.slow]
@@ -43,6 +47,58 @@ def test_six_runs_with_models_and_their_summary_come_to_a_server_without_logged_
     again = [sys.executable, "-m", "runner.sync", "sweep"]
     done = subprocess.run(again, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert "7 runs: 7 there already" in done.stdout, done.stdout + done.stderr
+
+
+LOGIN = """[mlflow]
+default_permission = READ
+database_uri = sqlite:///login.db
+admin_username = admin
+admin_password = sesame-sesame
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+"""
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """The same with a login, of "admin"; others may read."""
+    (tmp_path / "login.ini").write_text(LOGIN)
+    variables = {"MLFLOW_AUTH_CONFIG_PATH": str(tmp_path / "login.ini"), "MLFLOW_FLASK_SERVER_SECRET_KEY": "no secret"}
+    place = f"sqlite:///{tmp_path / 'guarded.db'}"
+    server = Server(place, tmp_path, old_python(), "--app-name", "basic-auth", **variables)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_a_later_sync_logs_in_and_says_so_when_it_is_turned_away(guarded, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shown = guarded.uri.replace("//", "//admin@")
+    write(tmp_path / "run", params={"tracking.uri": shown})  # as a run leaves it that was given the password
+    for name in ("TRACKING_URI", "TRACKING_USERNAME", "TRACKING_PASSWORD"):
+        monkeypatch.delenv(f"MLFLOW_{name}", raising=False)
+    assert main(["run"]) == 1
+    way = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or give --store http://USER:PASSWORD@HOST"
+    assert f"failed   run  the store turned us away: {way}\n" in capsys.readouterr().err
+    assert main(["run", "--store", guarded.uri.replace("//", "//admin:sesame-sesame@")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"1 run: 1 new; {shown}"
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "sesame-sesame")
+    assert main(["run"]) == 0
+    assert "1 there already" in capsys.readouterr().out
+    body = json.dumps({"username": "reader", "password": "sesame-reader"}).encode()
+    word = "Basic " + base64.b64encode(b"admin:sesame-sesame").decode()
+    head = {"Authorization": word, "Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{guarded.uri}/api/2.0/mlflow/users/create", body, head)).close()
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "reader")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "sesame-reader")
+    write(tmp_path / "another", params={"tracking.uri": shown})
+    assert main(["another"]) == 1
+    said = capsys.readouterr().err
+    assert "the store turned us away: " in said
+    assert "ermission" in said
+    assert "For another user set MLFLOW_TRACKING_USERNAME" in said
+    kept = [path for name in ("run", "another") for path in (tmp_path / name).rglob("*") if path.is_file()]
+    assert not [path for path in kept if b"sesame" in path.read_bytes()]
 
 
 def _predicted(model, uri, folder):

@@ -212,6 +212,86 @@ def test_the_same_points_come_however_a_journal_is_cut(uri, tmp_path):
     assert stored(store, push(store, directory).run_id) == piecewise
 
 
+def test_a_sweeps_run_says_which_rows_are_not_in_the_store(uri, tmp_path):
+    def noted(name, rows=100, **more):
+        directory = tmp_path / name
+        with Journal.create(directory, name="n", experiment="demo", **more) as writer:
+            for row in range(rows):
+                writer.row(row, {"train/cost": 1.0 + row, "grad_norm/layer_1": 2.0 + row})
+            writer.end("finished")
+        if "told" in name:
+            supplement(directory)
+        store = Store(uri)
+        run_id = push(store, directory).run_id
+        count = len(stored(store, run_id)["grad_norm/layer_1"])
+        return count, store.client.get_run(run_id).data.tags.get("mlflow.note.content")
+
+    sweep = {"tags": {"sweep": "ab"}}
+    less = (
+        "Of the layers' metrics one row in 8 is here, the run's journal has all. `tracking.layers_every=1` keeps all."
+    )
+    assert noted("alone") == (100, None)
+    assert noted("of a sweep", **sweep) == (18, less)
+    assert noted("of a sweep, told", **sweep) == (18, f"the **result**\n\n{less}")
+    assert noted("short", rows=6, **sweep) == (6, None)
+    assert noted("all", params={"tracking.layers_every": 1}, **sweep) == (100, None)
+    assert noted("half", params={"tracking.layers_every": 2}, **sweep)[0] == 52
+
+
+@pytest.mark.parametrize("by_tables", [True, False])
+def test_a_run_that_is_there_already_is_gone_on_with_by_its_id(uri, tmp_path, by_tables):
+    store = Store(uri)
+    if not by_tables:
+        store.tables = None
+    there = store.client.create_run(store.client.create_experiment("another"), run_name="begun by `mlflow run`")
+    store.client.log_param(there.info.run_id, "optimizer.lr", "typed")
+    named = {"store": {"run_id": there.info.run_id}, "params": {"optimizer.lr": 0.1, "seed": 3}}
+    directory = write(tmp_path / "run", **named)
+    state = push(store, directory)
+    assert (state.run_id, state.experiment_id, state.notes) == (there.info.run_id, there.info.experiment_id, [])
+    run = store.client.get_run(there.info.run_id)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "begun by `mlflow run`")
+    assert run.data.params == {"optimizer.lr": "typed", "seed": "3"}  # MLflow's parameters do not change
+    assert stored(store, run.info.run_id) == said(directory)
+    second = push(store, write(tmp_path / "second", **named))  # the variable is still set
+    assert second.run_id != there.info.run_id
+    assert second.notes == [
+        f"MLFLOW_RUN_ID={there.info.run_id}: {uri} has no such run that is free. This one has an id of its own"
+    ]
+    assert push(store, directory).run_id == there.info.run_id
+    (missing,) = push(store, write(tmp_path / "third", store={"run_id": "0123"})).notes
+    assert missing.startswith("MLFLOW_RUN_ID=0123: ")
+
+
+def test_an_experiment_is_named_by_its_id(uri, tmp_path):
+    store = Store(uri)
+    wanted = store.client.create_experiment("another")
+    state = push(store, write(tmp_path / "run", store={"experiment_id": wanted}))
+    assert (state.experiment_id, state.notes) == (wanted, [])
+    assert store.client.get_experiment_by_name("demo") is None
+    lost = push(store, write(tmp_path / "lost", store={"experiment_id": "77"}))
+    assert lost.experiment_id == store.client.get_experiment_by_name("demo").experiment_id
+    assert lost.notes == [f"MLFLOW_EXPERIMENT_ID=77: {uri} has no such experiment. The run is in 'demo'"]
+    store.client.delete_experiment(wanted)
+    (note,) = push(Store(uri), write(tmp_path / "deleted", store={"experiment_id": wanted})).notes
+    assert "has no such experiment" in note
+
+
+@pytest.mark.parametrize("by_tables", [True, False])
+def test_what_is_recorded_again_under_the_same_identity_is_the_same_run_told_anew(uri, tmp_path, by_tables):
+    store = Store(uri)
+    if not by_tables:
+        store.tables = None
+    for name, best in (("monday", "lr=1"), ("tuesday", "lr=2")):
+        tags = {"best": best, "mlflow.note.content": f"the best is {best}"}
+        write(tmp_path / name, rows=1, uid="ab" * 16, tags=tags, params={"best": best})
+        push(store, tmp_path / name)
+    (run,) = runs(store).values()
+    assert run.data.tags["mlflow.note.content"] == "the best is lr=2"
+    assert run.data.tags["runner.directory"] == str(tmp_path / "tuesday")
+    assert (run.info.status, run.data.params["best"]) == ("FINISHED", "lr=1")
+
+
 def test_artifacts_are_stored_beside_the_database(uri, tmp_path):
     directory = tmp_path / "run"
     with Journal.create(directory, name="n", experiment="demo") as writer:
