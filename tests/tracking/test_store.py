@@ -231,11 +231,11 @@ def test_a_sweeps_run_says_which_rows_are_not_in_the_store(uri, tmp_path):
         "Of the layers' metrics one row in 8 is here, the run's journal has all. `tracking.layers_every=1` keeps all."
     )
     assert noted("alone") == (100, None)
-    assert noted("of a sweep", **sweep) == (18, less)
-    assert noted("of a sweep, told", **sweep) == (18, f"the **result**\n\n{less}")
+    assert noted("of a sweep", **sweep) == (19, less)
+    assert noted("of a sweep, told", **sweep) == (19, f"the **result**\n\n{less}")
     assert noted("short", rows=6, **sweep) == (6, None)
     assert noted("all", params={"tracking.layers_every": 1}, **sweep) == (100, None)
-    assert noted("half", params={"tracking.layers_every": 2}, **sweep)[0] == 52
+    assert noted("half", params={"tracking.layers_every": 2}, **sweep)[0] == 53
 
 
 @pytest.mark.parametrize("by_tables", [True, False])
