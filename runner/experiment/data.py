@@ -3,9 +3,10 @@
 import importlib
 import json
 import pkgutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from runner.nn import heads, losses, scores
 from runner.nn.losses import Head
 from runner.training.recipe import Data
 
+FILES = ("path", "test_path")  # keys of a `dataset` section that name files
 WINDOW_BYTES = 16_000_000  # as float64: rows of a stream that are read at once, and shuffled
 
 
@@ -36,12 +38,18 @@ def dataset_problems(section: dict[str, Any]) -> list[str]:
 
 def load(section: dict[str, Any]) -> Dataset:
     """The data of a `dataset` section. Raises DataError where it cannot be used."""
-    return loaded(json.dumps(section, sort_keys=True))
+    return loaded(json.dumps(section, sort_keys=True), _stamp(section))
+
+
+def _stamp(section: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
+    """Size and time of the files that a section names: one that was written anew is read anew."""
+    files = [Path(section[key]).expanduser() for key in FILES if isinstance(section.get(key), str)]
+    return tuple((found.st_size, found.st_mtime_ns) for file in files if file.exists() for found in [file.stat()])
 
 
 @lru_cache(maxsize=8)
-def loaded(section: str) -> Dataset:
-    """The data of a `dataset` section (as JSON); the jobs of a sweep share the arrays."""
+def loaded(section: str, stamp: tuple[tuple[int, int], ...] = ()) -> Dataset:
+    """The data of a `dataset` section (as JSON), its files as `stamp` says; the jobs of a sweep share the arrays."""
     arguments = json.loads(section)
     function = dataset_function(arguments["name"])
     assert function is not None

@@ -48,6 +48,14 @@ def test_where_classes_are_about_equal_nothing_is_added() -> None:
     assert "by_class" not in run("dataset=xor training.iterations=2").summary  # type: ignore[operator]
 
 
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    words = ["dataset=csv", f"dataset.path={tmp_path / 'own.csv'}", "dataset.target=kind", "training.iterations=2"]
+    rare(tmp_path, 2)
+    assert run(words).network["classes"] == ["no", "yes"]
+    rare(tmp_path, 3)
+    assert run(words).network["classes"] == ["ever", "no", "yes"]
+
+
 def numbers(folder: Path) -> list[str]:
     """The words for a small regression."""
     rng = np.random.default_rng(0)
