@@ -13,7 +13,7 @@ from runner.runs import journal
 from runner.runs.findings import NOTE
 from runner.runs.names import short_name, title
 
-SWEEP = "dataset=xor training.iterations=300 optimizer=gd optimizer.lr=1,30 seed=0,1,2 fault=none,ascent"
+SWEEP = "dataset=xor training.iterations=300 optimizer=gd optimizer.lr=1,30 seed=0,1,2 fault=none,ascent plots=false"
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_RUN_NAME", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("one", "two"):
-        sweep(SWEEP, tmp_path / name)
+    sweep(SWEEP, tmp_path / "one")
+    sweep(f"{SWEEP} diagnosis=none", tmp_path / "two")
     return [tmp_path / "one", tmp_path / "two"]
 
 

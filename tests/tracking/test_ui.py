@@ -112,29 +112,6 @@ def test_the_page_of_a_run_that_diverged_says_where(shown: Shown, page: Page) ->
     assert all("Failed" in text for text in pages)
 
 
-def test_the_cost_of_a_run_that_diverged_is_drawn(shown: Shown, page: Page) -> None:
-    page.goto(f"{shown.address}/#/experiments/1/runs/{shown.runs['diverged'][0]}/model-metrics")
-    page.get_by_placeholder("Search metric charts").fill("train/cost")
-    page.locator(".js-plotly-plot").first.wait_for()
-    alone(page)
-    picture(page, "mlflow-diverged", shown.folder)
-    assert max(charts(page, "Math.max(...traces.map((trace) => trace.x.length))")) > 3
-
-
-def test_the_link_of_a_run_opens_it_as_a_run_of_machine_learning(shown: Shown, page: Page) -> None:
-    page.goto(links(shown.address, "1", shown.best))
-    expect(page.get_by_role("tab", name="Model metrics")).to_be_visible()
-    alone(page)
-    picture(page, "mlflow-link", shown.folder)
-
-
-def test_names_begin_with_what_differs(shown: Shown, page: Page) -> None:
-    page.goto(links(shown.address, "1"))
-    expect(page.get_by_text(re.compile(r"^lr=[\d.]+ seed=[01] l2=")).first).to_be_visible()
-    alone(page)
-    picture(page, "mlflow-names", shown.folder)
-
-
 def test_the_sweeps_link_opens_its_curves_side_by_side(shown: Shown, page: Page) -> None:
     page.goto(shown.link)
     expect(page.get_by_text("48 matching runs")).to_be_visible()
