@@ -40,7 +40,11 @@ class Server:
             streams = {"stdout": log, "stderr": log, "start_new_session": True}
             own = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
             self.process = subprocess.Popen(self.command, cwd=self.folder, env=own | self.variables, **streams)
-        until(self.answers, 120)
+        try:
+            until(self.answers, 120)
+        except AssertionError:  # nobody else would stop it
+            self.stop()
+            raise
 
     def answers(self):
         try:
