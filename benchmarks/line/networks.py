@@ -29,6 +29,8 @@ def networks(every: int = 1) -> Iterator[Network]:
     for style, (name, body) in product(STYLES, BODIES.items()):
         several = list(LOSSES)
         chosen = (several[count % len(several)], several[(count + 3) % len(several)])
+        if style == "list":
+            chosen = (*chosen, several[(count + 1) % len(several)])
         for loss in chosen if "ACT" in body.forward else chosen[:1]:
             activation = list(ACTIVATIONS)[(count // 2) % len(ACTIVATIONS)]
             count += 1

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from runner.diagnosis.gradient.measure import Check, LayerCheck
+from runner.diagnosis.gradient.measure import Check, LayerCheck, PartCheck
 from runner.experiment.experiment import Experiment
 from runner.runs.gradients import Checked
 from runner.screen import terminal
@@ -57,7 +57,7 @@ def show(found: Check, experiment: Experiment) -> None:
     table.add_column("verdict")
     for layer in found.layers:
         of = {each.part.kind: each.rho for each in layer.parts}
-        verdict = "right" if layer.ok else "wrong"
+        verdict = "wrong" if not layer.ok else "no slope" if layer.rho != layer.rho else "right"
         error = f"{layer.relative_error:.1e}"
         names = f" ({', '.join(each.part.name for each in layer.parts)})" if not kind.known else ""
         table.add_row(f"{layer.layer}{names}", _rho(layer.rho), _rho(of.get("W")), _rho(of.get("b")), error, verdict)
@@ -95,7 +95,7 @@ def _lines(found: Check) -> None:
 def as_json(found: Check) -> dict[str, Any]:
     """What editors and graders read: `ok`, `arrays`, `mistakes` in the order to mend; null where nothing is known."""
     arrays = [
-        {"name": each.part.name, "right": each.ok, "rho": None if each.rho != each.rho else each.rho}
+        {"name": each.part.name, "right": _right(each), "rho": None if each.rho != each.rho else each.rho}
         for layer in found.layers
         for each in layer.parts
     ]
@@ -105,6 +105,11 @@ def as_json(found: Check) -> dict[str, Any]:
         said = {"layer": found.mistake.layer, "array": None, "kind": found.mistake.kind}
         mistakes = [{**unknown, **said, "sentence": found.mistake.sentence, "correction": ""}]
     return {"ok": found.ok, "arrays": arrays, "mistakes": mistakes, "why_no_line": found.why, "note": found.note}
+
+
+def _right(part: PartCheck) -> bool | None:
+    """Whether a gradient is right; None where there is no slope that it could be."""
+    return None if part.ok and part.rho != part.rho else part.ok
 
 
 def worst(layer: LayerCheck) -> str:

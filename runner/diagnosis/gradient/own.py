@@ -12,6 +12,7 @@ from runner.diagnosis.gradient import measure as gradcheck
 from runner.diagnosis.gradient import mistakes, naming
 from runner.diagnosis.gradient.measure import Check, Mistake
 from runner.diagnosis.gradient.recognition import recognised
+from runner.diagnosis.line.answers import always_the_same
 from runner.diagnosis.line.clock import now
 from runner.diagnosis.line.costs import CostMistake, adding_up, turned, unpaired
 from runner.diagnosis.line.diagnose import SECONDS, diagnose, verdicts
@@ -79,6 +80,12 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
         found = naming.named(found, costs, theta, parts, len(data.X), None)
         return found._replace(lines=tuple(lines))
     if found.ok:
+        of_answers = always_the_same(fresh, [_few(recipe, at, number) for number in range(3)], seconds)
+        if of_answers is not None:
+            return found._replace(
+                ok=False, mistake=Mistake(of_answers.kind, None, of_answers.sentence, {}), lines=(of_answers,)
+            )
+        found = found._replace(note=_slopeless(found))
         return _stepped(found, fresh, network, gradient, recipe, at, 1.0, seconds)
     if seen.followed and _all_minus(found):
         few = [_few(recipe, at, number) for number in range(3)]
@@ -95,6 +102,18 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
         if adds and not found.lines:
             found = _lines(found, fresh, recipe, at, seconds, 1.0)
     return _named(found, costs, theta, parts, recipe, network, seconds)
+
+
+def _slopeless(found: Check) -> str | None:
+    """What is said of arrays that the cost does not depend on: their gradient is 0, which is not to say that it is
+    right.
+    """
+    names = [part.part.name for layer in found.layers for part in layer.parts if part.ok and part.rho != part.rho]
+    if not names:
+        return None
+    return (
+        f"no slope: the cost does not change with {', '.join(names)}, nor will training change them; the rest is right"
+    )
 
 
 def _maker(recipe: Recipe) -> Callable[[], OwnNetwork]:
@@ -159,7 +178,10 @@ def _stepped(
         return found
     parts = kind_of(recipe).parts
     layers = {part.name: part.layer for part in parts}
-    lines = updates(fresh, at, layers, sign, seconds)
+    biases = {part.name for part in parts if part.kind == "b"}
+    lines = updates(fresh, at, layers, sign, seconds, biases)
+    if lines is None:
+        return found
     wrong = _update(network, gradient, at.theta, parts) if sign > 0 else None
     if wrong is None and lines:
         wrong = Mistake(lines[0].kind, lines[0].layer, lines[0].sentence, {})

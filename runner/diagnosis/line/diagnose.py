@@ -140,6 +140,8 @@ def mend(
 
     likely = [place for each in found.suspects if each.score < DOUBTFUL for place in _places(each.node)]
     further = [each.node.place for each in found.suspects if each.score >= DOUBTFUL]
+    if found.proof is not None:  # with the right adjoint there all is right
+        likely.insert(0, found.proof.node.place)
     known = {each.node.place for each in found.suspects if each.score > DOUBTFUL or _goes_on(each)}
     return repair(list(dict.fromkeys(likely))[:PLACES], list(dict.fromkeys(further))[:PLACES], known, right, until)
 

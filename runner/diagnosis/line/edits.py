@@ -101,6 +101,8 @@ def _places(root: _Root) -> Iterator[tuple[Any, str, int | None]]:
 def _below(node: ast.AST) -> Iterator[tuple[Any, str, int | None]]:
     for name, value in ast.iter_fields(node):
         if isinstance(value, ast.expr):
+            if isinstance(value, ast.Name) and value.id in ("np", "numpy", "self"):
+                continue
             if not (isinstance(node, ast.Call) and name == "func"):
                 yield node, name, None
             yield from _below(value)
@@ -313,7 +315,7 @@ def _derived(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, a
 def _multiplied(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str, ast.expr]]:
     """Further factors and terms, of a whole right-hand side and the parts of a product or sum."""
     whole = isinstance(holder, ast.stmt)
-    inside = isinstance(holder, ast.BinOp | ast.Call) and isinstance(
+    inside = isinstance(holder, ast.BinOp | ast.Call | ast.Attribute) and isinstance(
         node, ast.BinOp | ast.Name | ast.Attribute | ast.Subscript
     )
     if not (whole or inside or isinstance(holder, ast.Dict | ast.List | ast.Tuple)) or not _is_array(node):
@@ -326,10 +328,22 @@ def _multiplied(node: ast.expr, scope: Scope, holder: Any) -> Iterator[tuple[str
             if isinstance(term, ast.Name | ast.Attribute | ast.Subscript | ast.Call) or _is_power(term):
                 yield "factor", ast.BinOp(node, ast.Div(), copy.deepcopy(term))
             yield "term", ast.BinOp(node, ast.Add(), copy.deepcopy(term))
+            if isinstance(term, ast.Name | ast.Attribute | ast.Subscript):
+                yield "term", ast.BinOp(node, ast.Sub(), copy.deepcopy(term))
+    elif _is_reduced(holder):
+        for term in scope.terms:
+            if isinstance(term, ast.Name | ast.Attribute | ast.Subscript):
+                yield "factor", ast.BinOp(node, ast.Mult(), copy.deepcopy(term))
     if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
         for function in scope.functions:
             name = ast.parse(function, mode="eval").body
             yield "function", ast.Call(name, [node], [])
+
+
+def _is_reduced(holder: Any) -> bool:
+    """Whether what it holds is summed, or the like: x of x.sum() and of np.sum(x)."""
+    called = holder.func if isinstance(holder, ast.Call) else holder
+    return isinstance(called, ast.Attribute) and called.attr in REDUCING
 
 
 def _is_slope(term: ast.expr) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from runner.diagnosis.line.adjoints import Adjoint, adjoints, ancestors
 from runner.diagnosis.line.match import Match, book_of, matched, values_of
-from runner.diagnosis.line.replay import replayed, without_small
+from runner.diagnosis.line.replay import moved, placed_as, replayed, without_small
 from runner.diagnosis.line.tape import Node, Tape
 from runner.nn.types import Array
 
@@ -240,11 +240,11 @@ class Search:
         ]
         for node in doubtful[:TRIED]:
             value = np.asarray(node.value, dtype=float)
-            moved = value + rng.normal(size=value.shape) * (1 + np.abs(value))
-            new = replayed(self.nodes, {node: moved}, self.nodes)
+            other = value + rng.normal(size=value.shape) * (1 + np.abs(value))
+            new = replayed(self.nodes, {node: other}, self.nodes)
             if new is None:
                 continue
-            changed = {each for each in self.nodes if each is not node and _moved(new[each], each.value)}
+            changed = {each for each in self.nodes if each is not node and moved(new[each], each.value)}
             self.later[node] = any(self.whole(each) for each in changed)
             self.of[node] = {name for name in self.of[node] if self.gradients[name] in changed}
 
@@ -363,7 +363,10 @@ class Search:
         """The first place where a right adjoint makes every gradient right."""
         wanted = {self.gradients[name]: each.true for name, each in self.verdicts.items() if name in self.gradients}
         tried = 0
-        for suspect in [each for each in suspects if each.score < DOUBTFUL][:4]:
+        likely = [each for each in suspects if each.score < DOUBTFUL][:4]
+        taken = {each.takes.target for each in likely if each.takes is not None}
+        joins = [each for each in suspects if each.why == "after" and each.takes and each.takes.target in taken]
+        for suspect in [*likely, *joins[:2]]:  # sums of parts that are no adjoints, as of a normalisation
             node = suspect.node
             factors = dict.fromkeys(
                 [
@@ -373,7 +376,7 @@ class Search:
                 ]
             )
             for target, adjoint in self.adjoints.items():
-                placed = _placed(adjoint.total, np.shape(node.value))
+                placed = placed_as(adjoint.total, np.shape(node.value))
                 if placed is None:
                     continue
                 for factor in factors:
@@ -384,19 +387,6 @@ class Search:
                     if values is not None and all(_same(values[each], true) for each, true in wanted.items()):
                         return Proof(node, target, factor)
         return None
-
-
-def _moved(new: Any, old: Any) -> bool:
-    a, b = np.asarray(new, dtype=float), np.asarray(old, dtype=float)
-    return a.shape != b.shape or not np.allclose(a, b, rtol=1e-7, atol=1e-12, equal_nan=True)
-
-
-def _placed(total: Array, shape: tuple[int, ...]) -> Array | None:
-    if total.shape == shape:
-        return total
-    if total.ndim == 2 and total.T.shape == shape:
-        return total.T
-    return total.reshape(shape) if total.size == int(np.prod(shape)) else None
 
 
 def _same(given: Any, true: Array) -> bool:

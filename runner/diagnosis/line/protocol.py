@@ -64,6 +64,18 @@ def traced(fresh: Callable[[], OwnNetwork], at: Point, data_too: bool = True) ->
     return Run(tape, cost, parameters, gradients)
 
 
+def answered(fresh: Callable[[], OwnNetwork], at: Point) -> tuple[Tape, Any]:
+    """What predict(X) of a network made for it answers, followed."""
+    network = fresh()
+    network.write(at.theta)
+    with recording(_namespaces(network)) as tape, np.errstate(all="ignore"):
+        for value, put in held(*[each for each in network.functions if each is not None]):
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                put(tape.classed(value, isinstance(value, np.matrix)))
+        still(at.seed)
+        return tape, network._call("predict", _given(tape, at.X, "X", True))
+
+
 def _given(tape: Tape, array: np.ndarray, name: str, watched: bool) -> Any:
     if array.dtype.kind != "f":
         return array

@@ -7,6 +7,7 @@ import numpy as np
 
 from runner.diagnosis.line.adjoints import Adjoint, adjoints, ancestors
 from runner.diagnosis.line.tape import Node
+from runner.nn.types import Array
 
 SMALL = 1e-3  # a number added that is no larger keeps something finite
 
@@ -29,6 +30,21 @@ def replayed(nodes: Sequence[Node], instead: Mapping[Node, Any], wanted: Iterabl
             except Exception:  # another shape, in the middle of somebody's code
                 return None
     return {node: new.get(node, node.value) for node in wanted}
+
+
+def moved(new: Any, old: Any) -> bool:
+    """Whether a value is another one than it was."""
+    a, b = np.asarray(new, dtype=float), np.asarray(old, dtype=float)
+    return a.shape != b.shape or not np.allclose(a, b, rtol=1e-7, atol=1e-12, equal_nan=True)
+
+
+def placed_as(total: Array, shape: tuple[int, ...]) -> Array | None:
+    """An adjoint in the shape of a value that may be it; None where it has none."""
+    if total.shape == shape:
+        return total
+    if total.ndim == 2 and total.T.shape == shape:
+        return total.T
+    return total.reshape(shape) if total.size == int(np.prod(shape)) else None
 
 
 def without_small(cost: Node) -> Iterator[dict[Node, Adjoint]]:

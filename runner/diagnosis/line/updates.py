@@ -5,7 +5,8 @@ known (`steps`). What is none of them, and none of their mistakes, and is not me
 """
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,16 +22,18 @@ from runner.training.own.network import NetworkError, NetworkProblem, OwnNetwork
 
 STEPS = 5
 LR = 0.01
+BIAS_DECAYS = "the bias decays"
 NEEDS_MORE = ("the corrected moments are fed back", "the bias correction is missing")  # than a change of one line
 CLOSE = 1e-9  # so much of its size may a step be off
 BETAS, EPSILONS = (0.9, 0.99, 0.999), (1e-8, 1e-7, 1e-6, 0.0)
 
 
 class Taken(NamedTuple):
-    """What a network did: by array, its gradients and the steps that it took away, from STEPS places."""
+    """What a network did: by array, its gradients and the steps that it took away, from STEPS `places`."""
 
     gradients: Mapping[str, list[Array]]
     steps: Mapping[str, list[Array]]
+    places: Mapping[str, list[Array]]
 
 
 def taken(network: OwnNetwork, at: Point, sign: float = 1.0) -> Taken:
@@ -38,22 +41,33 @@ def taken(network: OwnNetwork, at: Point, sign: float = 1.0) -> Taken:
     rng = np.random.default_rng(at.seed)
     gradients: dict[str, list[Array]] = {name: [] for name, _ in network.layout}
     steps: dict[str, list[Array]] = {name: [] for name, _ in network.layout}
+    places: dict[str, list[Array]] = {name: [] for name, _ in network.layout}
     for _ in range(STEPS):
         network.write(at.theta + 0.3 * rng.standard_normal(len(at.theta)))
         before = network.theta()
         g = network.gradient(at.X, at.Y)
         network.step(LR)
         after = network.theta()
-        for (name, _), slope, step in zip(network.layout, network.split(g), network.split(before - after), strict=True):
+        parts = zip(network.layout, network.split(g), network.split(before - after), network.split(before), strict=True)
+        for (name, _), slope, step, place in parts:
             gradients[name].append(sign * slope)
             steps[name].append(step)
-    return Taken(gradients, steps)
+            places[name].append(place)
+    return Taken(gradients, steps, places)
 
 
 def updates(
-    fresh: Callable[[], OwnNetwork], at: Point, layers: Mapping[str, int], sign: float, seconds: float
-) -> list[LineMistake]:
-    """The mistakes of step(lr), each with its line, where they can be told; none where the steps are an optimizer's."""
+    fresh: Callable[[], OwnNetwork],
+    at: Point,
+    layers: Mapping[str, int],
+    sign: float,
+    seconds: float,
+    biases: Collection[str] = (),
+) -> list[LineMistake] | None:
+    """The mistakes of step(lr), each with its line, where they can be told; None where all steps are an optimizer's.
+
+    Weights may decay; where one of the `biases` does, that is a mistake.
+    """
     base = fresh()
     step = getattr(base.functions.step, "__func__", base.functions.step)
     code = getattr(step, "__code__", None)
@@ -62,15 +76,20 @@ def updates(
     source = Source(code.co_filename)
     known = list(rules(*_constants(source)))
     found = taken(base.copied(), at, sign)
-    named = {name: _rule(found, name, known) for name, _ in base.layout}
+    named = {name: _rule(found, name, known) or _decayed(source, found, name, known, biases) for name, _ in base.layout}
     wrong = [name for name, rule in named.items() if rule is None or not rule.right]
-    if not wrong or all(not np.any(each) for steps in found.steps.values() for each in steps):
+    if not wrong:
+        return None
+    if all(not np.any(each) for steps in found.steps.values() for each in steps):
         return []
     inside = _lines(source, code.co_name, code.co_firstlineno)
     until = now() + seconds
     mistakes: list[LineMistake] = []
     for name in wrong:
         rule = named[name]
+        if not any(np.any(step) for step in found.steps[name]):
+            mistakes += _written_elsewhere(source, inside, name, layers, code.co_name)
+            continue
         if rule is not None and any(each.kind == rule.name for each in mistakes) and rule.name in MISTAKES:
             continue
         right = _mends(base, at, sign, name, known)
@@ -105,6 +124,30 @@ def _rule(found: Taken, name: str, known: Sequence[Rule]) -> Rule | None:
             if all(_close(a, b) for a, b in zip(steps, made, strict=True)):
                 return rule
     return None
+
+
+def _decayed(source: Source, found: Taken, name: str, known: Sequence[Rule], biases: Collection[str]) -> Rule | None:
+    """The rule with a decay λθ, in the gradient or beside it, by which these steps are made."""
+    right = [rule for rule in known if rule.right]
+    gradients, steps, places = found.gradients[name], found.steps[name], found.places[name]
+    for decay in _decays(source):
+        within = [g + decay * place for g, place in zip(gradients, places, strict=True)]
+        beside = [step - LR * decay * place for step, place in zip(steps, places, strict=True)]
+        for moved in (Taken({name: within}, {name: steps}, {}), Taken({name: gradients}, {name: beside}, {})):
+            rule = _rule(moved, name, right)
+            if rule is not None:
+                return Rule(BIAS_DECAYS if name in biases else rule.name, name not in biases, rule.steps)
+    return None
+
+
+def _decays(source: Source) -> list[float]:
+    """The decays that the source names: each of its small numbers, and twice as much."""
+    numbers = {
+        float(node.value)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and 0 < node.value <= 0.5
+    }
+    return [factor * each for each in sorted(numbers)[:6] for factor in (1.0, 2.0)]
 
 
 def _close(a: Array, b: Array) -> bool:
@@ -173,9 +216,30 @@ def _told(
     line = _place(source, inside, wrong)
     if not line:
         return None
-    why = MISTAKES.get(wrong, "the step goes up the slope")
+    why = {**MISTAKES, BIAS_DECAYS: "only weights should"}.get(wrong, "the step goes up the slope")
     sentence = f"The steps of {name} are exactly those of an optimizer in which {wrong}: {why}."
     return LineMistake(source.file, line, function, line_text(source.file, line), layer, name, wrong, sentence, "")
+
+
+def _written_elsewhere(
+    source: Source, inside: Sequence[int], name: str, layers: Mapping[str, int], function: str
+) -> list[LineMistake]:
+    """The line that computes an array less its step, and gives it to another name: the array stays as it is."""
+    word = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")
+    for line in inside:
+        found = source.statement(line)
+        statement = found[2] if found is not None else None
+        if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.BinOp):
+            continue
+        target, value = ast.unparse(statement.targets[0]), statement.value
+        less = isinstance(value.op, ast.Sub) and word.search(ast.unparse(value.left))
+        if less and not word.search(target):
+            says = f"{name} less its step goes to `{target}`: {name} stays as it is, and its gradient is not 0."
+            text = line_text(source.file, line)
+            return [
+                LineMistake(source.file, line, function, text, layers.get(name), name, "written elsewhere", says, "")
+            ]
+    return []
 
 
 def _place(source: Source, inside: Sequence[int], wrong: str) -> int:

@@ -11,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -112,23 +113,26 @@ def executed(own: Own) -> ModuleType:
 
 def _imported(path: Path, root: Path) -> Iterator[Path]:
     """The files under `root` that a source imports, wherever in it."""
-    try:
-        tree = ast.parse(path.read_bytes())
-    except SyntaxError:
-        return  # importing it will say so
-    for node in ast.walk(tree):
+    for node in _imports(path.read_bytes()):
         if isinstance(node, ast.Import):
             places = [(root, alias.name) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = path.parents[node.level - 1] if node.level else root
             names = [".".join(filter(None, (node.module, alias.name))) for alias in node.names]
             places = [(base, name) for name in (*names, node.module) if name]
-        else:
-            continue
         for base, name in places:
             place = base.joinpath(*name.split("."))
             files = [file.resolve() for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
             yield from (file for file in files if not any(file.is_relative_to(ours) for ours in OURS))
+
+
+@lru_cache(maxsize=64)
+def _imports(text: bytes) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """What a source imports: a run asks for it often, and it stays what it is."""
+    try:
+        return tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
+    except SyntaxError:
+        return ()  # importing it will say so
 
 
 def has_no(found: Any, part: str) -> str:
