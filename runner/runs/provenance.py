@@ -26,8 +26,7 @@ PACKAGES = ("numpy", "scipy", "hydra-core", "omegaconf", "mlflow", "h5py", "pyda
 def public_config(experiment: Experiment) -> dict[str, Any]:
     """The configuration as it may be kept and shown: without a password in the store's address."""
     tracking = experiment.config["tracking"]
-    named = {"uri": hide(tracking["uri"]), "experiment": experiment.tracking.experiment}
-    return {**experiment.config, "tracking": {**tracking, **named}}
+    return {**experiment.config, "tracking": {**tracking, "uri": hide(tracking["uri"])}}
 
 
 def command_of(experiment: Experiment) -> str:
