@@ -2,9 +2,8 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -32,6 +31,7 @@ LAYERS = (
 DOORS = ("runner/plots/__main__.py", "runner/report/__main__.py")
 
 
+@cache
 def imports(path: Path, only_at_the_top: bool = False) -> set[str]:
     """The modules that a source imports, dotted, wherever in it."""
     found: set[str] = set()
@@ -68,14 +68,14 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_a_package_imports_only_to_its_left(path: Path) -> None:
-    if not name(path).startswith(("runner/", "datasets/")):
-        return
-    here = "runner" if name(path) in DOORS else package_of(module_of(path))
-    for module in ours(path):
-        there = package_of(module)
-        assert there == here or layer(there) < layer(here), f"{name(path)} ({here}) imports {module}"
+def test_a_package_imports_only_to_its_left() -> None:
+    for path in SOURCES:
+        if not name(path).startswith(("runner/", "datasets/")):
+            continue
+        here = "runner" if name(path) in DOORS else package_of(module_of(path))
+        for module in ours(path):
+            there = package_of(module)
+            assert there == here or layer(there) < layer(here), f"{name(path)} ({here}) imports {module}"
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -90,16 +90,17 @@ def test_no_module_imports_itself_in_a_circle() -> None:
     assert not arrows, f"these import each other: {sorted(arrows)}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_tracking_takes_the_journal_and_the_files_and_no_numpy(path: Path) -> None:
+def test_tracking_takes_the_journal_and_the_files_and_no_numpy() -> None:
     """The tracking process runs without NumPy and without what trains."""
-    if name(path).startswith("runner/tracking/"):
-        taken = {module for module in ours(path) if package_of(module) != "runner.tracking"}
-        assert all(module.startswith(("runner.runs.journal", "runner.runs.files")) for module in taken), taken
-        assert "numpy" not in imports(path)
-    if name(path) in ("runner/runs/journal.py", "runner/runs/files.py"):
-        assert all(module.startswith("runner.runs.files") for module in ours(path))
-        assert "numpy" not in imports(path)
+    for path in SOURCES:
+        if name(path).startswith("runner/tracking/"):
+            taken = {module for module in ours(path) if package_of(module) != "runner.tracking"}
+            others = [each for each in taken if not each.startswith(("runner.runs.journal", "runner.runs.files"))]
+            assert not others, f"{name(path)} imports {others}"
+            assert "numpy" not in imports(path), name(path)
+        if name(path) in ("runner/runs/journal.py", "runner/runs/files.py"):
+            assert all(module.startswith("runner.runs.files") for module in ours(path)), name(path)
+            assert "numpy" not in imports(path), name(path)
 
 
 def test_what_stands_directly_in_the_runner_is_rooms_and_doors() -> None:
@@ -109,37 +110,37 @@ def test_what_stands_directly_in_the_runner_is_rooms_and_doors() -> None:
         assert len(door.read_text().splitlines()) <= 40, f"{door.name}: a door holds no logic"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_mathematics_and_data_know_neither_configuration_nor_tracking(path: Path) -> None:
-    if package_of(module_of(path)) in PURE:
-        allowed = NUMPY_ONLY | ({"numba", "llvmlite"} if name(path).startswith(COMPILED) else set())
-        allowed |= READERS if name(path).startswith("datasets/") else set()
-        others = {module.split(".")[0] for module in imports(path)} - allowed - set(sys.stdlib_module_names)
-        assert not others, f"{name(path)} imports {others}"
-        at_the_top = {module.split(".")[0] for module in imports(path, only_at_the_top=True)}
-        assert not at_the_top & (READERS | {"pyarrow"}), f"{name(path)} imports {at_the_top} before a file asks for it"
+def test_mathematics_and_data_know_neither_configuration_nor_tracking() -> None:
+    for path in SOURCES:
+        if package_of(module_of(path)) in PURE:
+            allowed = NUMPY_ONLY | ({"numba", "llvmlite"} if name(path).startswith(COMPILED) else set())
+            allowed |= READERS if name(path).startswith("datasets/") else set()
+            others = {module.split(".")[0] for module in imports(path)} - allowed - set(sys.stdlib_module_names)
+            assert not others, f"{name(path)} imports {others}"
+            early = {module.split(".")[0] for module in imports(path, only_at_the_top=True)} & (READERS | {"pyarrow"})
+            assert not early, f"{name(path)} imports {early} before a file asks for it"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_only_the_store_imports_mlflow(path: Path) -> None:
-    # model_code.py is what MLflow itself runs: there, and only there, it imports mlflow.
-    may = ("runner/tracking/", "runner/runs/model_code.py")
-    if not name(path).startswith(may):
-        assert not any(module.split(".")[0] == "mlflow" for module in imports(path))
+def test_only_the_store_imports_mlflow() -> None:
+    for path in SOURCES:
+        # model_code.py is what MLflow itself runs: there, and only there, it imports mlflow.
+        may = ("runner/tracking/", "runner/runs/model_code.py")
+        if not name(path).startswith(may):
+            assert not any(module.split(".")[0] == "mlflow" for module in imports(path)), name(path)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_only_pictures_import_what_draws(path: Path) -> None:
-    for package, place in (("matplotlib", "runner/plots/"), ("bokeh", "runner/report/"), ("jinja2", "runner/report/")):
-        if not name(path).startswith(place):
-            assert not any(module.split(".")[0] == package for module in imports(path))
+def test_only_pictures_import_what_draws() -> None:
+    places = {"matplotlib": "runner/plots/", "bokeh": "runner/report/", "jinja2": "runner/report/"}
+    for path in SOURCES:
+        drawn = {module.split(".")[0] for module in imports(path)} & places.keys()
+        assert not [each for each in drawn if not name(path).startswith(places[each])], f"{name(path)} imports {drawn}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name)
-def test_nothing_is_instantiated_by_a_path_in_a_configuration(path: Path) -> None:
-    assert "hydra.utils" not in imports(path)
-    if name(path) != "hydra_plugins/stacked.py":  # where Hydra itself wants them
-        assert "_target_" not in path.read_text()
+def test_nothing_is_instantiated_by_a_path_in_a_configuration() -> None:
+    for path in SOURCES:
+        assert "hydra.utils" not in imports(path), name(path)
+        if name(path) != "hydra_plugins/stacked.py":  # where Hydra itself wants them
+            assert "_target_" not in path.read_text(), name(path)
 
 
 def test_no_module_is_called_utils() -> None:

@@ -55,8 +55,10 @@ class Composer:
         self.sources = sources
         GlobalHydra.instance().clear()
         self._global: Any = copy.copy(sources.opened())
+        GlobalHydra.instance().clear()  # opening has set it, and Hydra's own main and others want it free
         self.loader = cast(ConfigLoaderImpl, self._global.config_loader)
-        refuse_foreign(sources, self.loader, lambda: self._compose([]))
+        if sources != BUILT_IN:  # ours is whole: composing it once more for nothing is a tenth of a short command
+            refuse_foreign(sources, self.loader, lambda: self._compose([]))
         # Where a yaml is looked up: the loader's own repository does not know what hydra.searchpath adds.
         parse = self.loader._parse_overrides_and_create_caching_repo
         self.repository: Any = parse(sources.name, list(sources.searched))[1]

@@ -15,10 +15,12 @@ BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 def prepare() -> None:
     """Have a letter that standard output cannot show printed as a question mark; Python would stop with an error.
 
+    And have each line go when it is said, into a pipe or a file too: who waits for `| tee` sees where it stands.
+
     For commands, before they print; who imports this package keeps the streams as they are.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors="replace", line_buffering=True)
 
 
 def bars() -> str:
