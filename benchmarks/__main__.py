@@ -33,7 +33,9 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         texts[name] = parts.PARTS[name](arguments.repeat).strip() + f"\n\n*{parts.machine()}*"
         print(texts[name], flush=True)
-        sections = [f"<!-- {name} -->\n{texts[name]}" for name in parts.PARTS if name in texts]
+        sections = [
+            f"<!-- {name} -->\n{texts[name]}" for name in dict.fromkeys([*parts.PARTS, *texts]) if name in texts
+        ]
         RESULTS.write_text("\n\n".join([HEAD.strip(), *sections]) + "\n")
 
 

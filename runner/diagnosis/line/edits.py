@@ -178,6 +178,8 @@ def _is_number(node: ast.expr) -> bool:
 
 def _binary(node: ast.BinOp) -> Iterator[tuple[str, ast.expr]]:
     for kind in BINARY.get(type(node.op), ()):
+        if kind is ast.Div and isinstance(node.right, ast.Call) and isinstance(node.right.func, ast.Name):
+            continue  # nobody divides by a derivative: it is the function that has it the wrong way round
         yield "operator" if kind is not ast.MatMult else "product", ast.BinOp(node.left, kind(), node.right)
     factor = isinstance(node.op, ast.Mult | ast.Div | ast.Pow)
     yield "factor" if factor else "term", node.left

@@ -22,8 +22,7 @@ RIGHT = 1e-5  # a gradient may be so far off, as a share of its size and the rig
 NEAR = 0.05  # gradients that are off by no more may be those of a cost without its small numbers
 FACTORS = (1.0, -1.0)
 TRIED = 60  # so many values are moved, to see what depends on them
-AFTER = 4.2  # of a line that is right wherever it takes right adjoints
-DOUBTFUL = 4.0  # places with a score from here on are right as far as they go
+DOUBTFUL, AFTER = 4.0, 4.2  # a score from which on places are right as far as they go; wherever they take right ones
 
 
 class ArrayVerdict(NamedTuple):
@@ -340,6 +339,7 @@ class Search:
             and bool(np.any(node.value))
             and node not in self.is_value
             and not self.whole(node)
+            and not (node in self.match and self.match[node].what == "part")
             and not self.later[node]
             and self._mixed(node)
         )

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from runner.diagnosis.line.memory import owner
 from runner.diagnosis.line.places import is_theirs
 from runner.diagnosis.line.tape import Node, Tape
 from runner.diagnosis.line.trace import Traced, recording
@@ -79,6 +80,8 @@ def answered(fresh: Callable[[], OwnNetwork], at: Point) -> tuple[Tape, Any]:
 def _given(tape: Tape, array: np.ndarray, name: str, watched: bool) -> Any:
     if array.dtype.kind != "f":
         return array
+    if not array.flags.writeable:  # of the user's code: it is ours
+        tape.constant.add(id(owner(array)))
     return tape.watch(array, name) if watched else tape.classed(array, False)
 
 

@@ -51,8 +51,8 @@ def repair(
             before, called = sources[file].used(line)
             before = [each for each in before if (file, each) not in known]
             lines = [*before, line, *called] if level == 1 else [*before, *called, line]
-            if level == 3 and (file, line) == likely[0]:  # there is much to add anywhere: first where it is likeliest
-                lines = [line, *before, *called]
+            if level > 1 and (file, line) == likely[0]:  # there is much to add anywhere: first where it is likeliest
+                lines = [*called, line, *before]
             found += [(file, each) for each in lines]
         return found
 

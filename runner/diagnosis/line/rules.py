@@ -143,7 +143,8 @@ def _matmul(g: Array, node: Node, a: Array, b: Array) -> list[Any]:
         return [(np.expand_dims(g, -2) @ np.swapaxes(b, -1, -2))[..., 0, :], a[:, None] * np.expand_dims(g, -2)]
     if b.ndim == 1:
         return [np.expand_dims(g, -1) * b, np.tensordot(g, a, axes=(range(g.ndim), range(g.ndim)))]
-    return [g @ np.swapaxes(b, -1, -2), np.swapaxes(a, -1, -2) @ g]
+    first, second = (isinstance(each, Node) for each in node.inputs[:2])  # nobody asks for a constant's: X is large
+    return [g @ np.swapaxes(b, -1, -2) if first else None, np.swapaxes(a, -1, -2) @ g if second else None]
 
 
 def _dot(g: Array, node: Node, a: Any, b: Any) -> list[Any]:

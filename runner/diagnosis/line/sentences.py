@@ -66,7 +66,8 @@ def forked_sentence(found: Located, layers: Mapping[str, int]) -> LineMistake | 
     if found.proof is not None:
         return None
     likely = [each for each in found.suspects if each.score <= 1 and each.takes is not None and each.source is not None]
-    takers = [each for each in likely if likely[0].source is each.source]
+    doubted = [each for each in found.suspects if each.score < DOUBTFUL and each.source is not None]
+    takers = [each for each in doubted if likely and likely[0].source is each.source]
     if len(takers) < 2 or takers[0].takes is None or takers[0].source is None:
         return None
     source, target = takers[0].source, takers[0].takes.target

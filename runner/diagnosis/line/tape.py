@@ -86,6 +86,7 @@ class Tape:
         self.classed = classed
         self.nodes: list[Node] = []
         self.memory: dict[int, Memory] = {}
+        self.constant: set[int] = set()  # owners of memory that nobody writes to: it need not be copied
         self.lost: dict[tuple[str, int], str] = {}
 
     def watch(self, array: Any, name: str) -> Any:
@@ -139,10 +140,15 @@ class Tape:
         array = plain(np.asarray(value))
         if not any(nodes):
             return self.classed(array, matrix)
-        taken = [node if node is not None else kept(each) for node, each in zip(nodes, inputs, strict=True)]
+        taken = [node if node is not None else self._kept(each) for node, each in zip(nodes, inputs, strict=True)]
         node = Node(op, taken, array, compute)
         node.how = how
         return self._wrapped(array, self._add(node), matrix)
+
+    def _kept(self, value: Any) -> Any:
+        """A constant as it is now."""
+        still = self.constant and isinstance(value, np.ndarray) and id(owner(value)) in self.constant
+        return plain(value) if still else kept(value)
 
     def write(self, target: np.ndarray, key: Any, value: Any, op: str = "write") -> None:
         """target[key] = value, or target[key] += value with op `add_at`, followed."""
