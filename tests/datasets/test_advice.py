@@ -54,14 +54,14 @@ def label(i: int) -> str:
 CASES: dict[str, tuple[str, list[str], dict[str, Callable[[Dataset], bool]]]] = {
     "a number that stands for nothing": (
         table("a,b,y", lambda i: f"{-999 if i % 10 == 3 else NUMBERS[i, 0]},{NUMBERS[i, 1]},{label(i)}"),
-        ["dataset.scaling=none"],
+        ["dataset.scaling=standardise"],
         {"dataset.na=[auto,-999]": filled},
     ),
     "the same, with other words for nothing, and a name in quotes": (
         table(
             "a,b,y", lambda i: f"{'-999.0' if i % 10 == 3 else NUMBERS[i, 0]},{'NA' if i == 3 else 1.5 * i},{label(i)}"
         ),
-        ["dataset.scaling=none"],
+        ["dataset.scaling=standardise"],
         {"dataset.na=[auto,-999]": lambda found: filled(found) and column(found, "b missing").sum() == 1},
     ),
     "a column that counts the rows": (
