@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from datasets.encoding import UNSEEN, Encoding
-from datasets.types import Array, DataError, Dataset, Missing, Rows, Scaling, TargetScaling
+from datasets.types import Array, DataError, Dataset, Missing, Rows, Scaling, Scalings, TargetScaling
 
 TargetScalings = Literal["auto", "standardise", "log", "none"]
 
@@ -138,23 +138,31 @@ def _told(fitted: Encoding, raw: Array, part: str, source: str) -> list[str]:
     return [f"{len(new)} of the {part} rows' labels, in {names}, stand in no training row: all zeros there."]
 
 
-def unlike(X: Array, of: Array | None = None) -> bool:
-    """Whether a column (of those that `of` marks) is of a size far from 1."""
-    size = np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
-    size = size if of is None else size[of]
-    return bool(((size > UNLIKE) | ((size < 1 / UNLIKE) & (size > 0))).any())
+def sizes_of(X: Array) -> Array:
+    """rms of each column (width,)."""
+    return np.sqrt(np.einsum("ij,ij->j", X, X) / len(X))
 
 
-def pixels(X: Array) -> bool:
-    """Whether the rows are pictures in bytes: many columns of whole numbers in 0..255."""
-    sample = X[:1000]
-    return bool(
-        X.shape[1] >= PIXELS
-        and sample.min() >= 0
-        and 128 < X.max() <= 255
-        and X.min() >= 0
-        and (sample == np.floor(sample)).all()
-    )
+def unlike(sizes: Array) -> bool:
+    """Whether a column is of a size far from 1."""
+    return bool(((sizes > UNLIKE) | ((sizes < 1 / UNLIKE) & (sizes > 0))).any())
+
+
+def automatic(first: Array, lowest: Array, highest: Array, sizes: Array) -> tuple[Scalings, float | None, str]:
+    """What scaling=auto is, the divisor it needs, and the note that says so: bytes of pictures are divided, columns of
+    sizes far from 1 standardised.
+
+    `first` (some, width) are rows, `lowest` and `highest` (width,) the extremes of all, `sizes` the rms of columns that
+    are measured.
+    """
+    wide = first.shape[1] >= PIXELS and (first == np.floor(first)).all()
+    if wide and lowest.min() >= 0 and 128 < highest.max() <= 255:
+        note = "the inputs are bytes of pictures: divided by 255 (dataset.scaling=none leaves them)."
+        return "divide", 255.0, note
+    if unlike(sizes):
+        note = "columns are of sizes far from 1: all are standardised (dataset.scaling=none leaves them)."
+        return "standardise", None, note
+    return "none", None, ""
 
 
 def targets_scaled(dataset: Dataset, rule: TargetScalings) -> Dataset:
@@ -171,7 +179,7 @@ def targets_scaled(dataset: Dataset, rule: TargetScalings) -> Dataset:
             f"dataset.target_scaling={rule} is for the numbers of a regression, and {dataset.name} has {what}."
         )
     Y = dataset.train.y.reshape(len(dataset.train.y), -1).astype(np.float64)
-    if rule == "auto" and not unlike(Y):
+    if rule == "auto" and not unlike(sizes_of(Y)):
         return dataset
     if rule == "log":
         lowest = min(float(rows.y.min()) for rows in dataset.parts.values())

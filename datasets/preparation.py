@@ -7,7 +7,7 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
-from datasets.fitting import TargetScalings, encoded, measured_only, pixels, targets_scaled, unlike, weights_of
+from datasets.fitting import TargetScalings, automatic, encoded, measured_only, sizes_of, targets_scaled, weights_of
 from datasets.splits import Split, held_out, in_fold
 from datasets.types import (
     Array,
@@ -78,7 +78,9 @@ def prepare(
     if class_weight is not None:
         dataset = replace(dataset, class_weight=weights_of(dataset))
     if scaling == "auto":
-        scaling, divisor, dataset = _scaling_found(dataset)
+        X, measured = dataset.train.X, ... if dataset.encoding is None else dataset.encoding.measured
+        scaling, divisor, note = automatic(X[:1000], X.min(axis=0), X.max(axis=0), sizes_of(X)[measured])
+        dataset = replace(dataset, notes=(*dataset.notes, *filter(None, [note])))
     fitted = _fit(dataset.train.X, scaling, divisor)
     return dataset if fitted is None else _scale(dataset, measured_only(fitted, dataset.encoding), scaling)
 
@@ -107,17 +109,6 @@ def _streamed(
     _no_test_set_yet(dataset, parts[0])
     assert dataset.stream is not None
     return dataset.stream.prepared(dataset, scaling, divisor, parts)
-
-
-def _scaling_found(dataset: Dataset) -> tuple[Scalings, float | None, Dataset]:
-    """What scaling=auto is here: pictures are divided, columns of sizes far from 1 standardised."""
-    if pixels(dataset.train.X):
-        note = "the inputs are bytes of pictures: divided by 255 (dataset.scaling=none leaves them)."
-        return "divide", 255.0, replace(dataset, notes=(*dataset.notes, note))
-    if unlike(dataset.train.X, None if dataset.encoding is None else dataset.encoding.measured):
-        note = "columns are of sizes far from 1: all are standardised (dataset.scaling=none leaves them)."
-        return "standardise", None, replace(dataset, notes=(*dataset.notes, note))
-    return "none", None, dataset
 
 
 def _parted(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from datasets.files.h5file import dataset_at, opened, slice_of
 from datasets.files.tables import MOST_CLASSES, Classes, Labels, Task, as_inputs, as_labels, encode, encode_as
-from datasets.fitting import UNLIKE
+from datasets.fitting import automatic
 from datasets.preparation import refuse_unusable, scaling_of
 from datasets.types import Array, DataError, Dataset, Moments, Rows, Scaling, Scalings, Targets
 
@@ -109,14 +109,14 @@ class Stream:
             name, left = stream.classes[int(np.argmin(seen.counts))], seen.counts.sum()
             raise DataError(f"{dataset.name}: class {name!r} has no row among the {left} to train on.")
         if scaling == "auto":
-            far = (seen.X.size > UNLIKE) | ((seen.X.size < 1 / UNLIKE) & (seen.X.size > 0))
-            scaling = "standardise" if far.any() else "none"
+            scaling, divisor, note = automatic(seen.first, seen.lowest, seen.highest, seen.X.size)
+            dataset = replace(dataset, notes=(*dataset.notes, *filter(None, [note])))
         fitted = None if scaling == "none" else scaling_of(seen.X, scaling, divisor)
         if fitted is not None:
             with np.errstate(all="ignore"):
                 ends = fitted.apply(np.stack([seen.lowest, seen.highest]))
             usable = np.isfinite(fitted).all(axis=0) & (fitted.scale > 0) & np.isfinite(ends).all(axis=0)
-            refuse_unusable(usable, dataset, scaling, seen.first)
+            refuse_unusable(usable, dataset, scaling, seen.first[0])
         held = {name: rows and Rows(fitted.apply(rows.X) if fitted else rows.X, rows.y) for name, rows in seen.held()}
         digest = seen.digest(fitted)
         targets, sizes = Targets(seen.counts, seen.y), None if fitted else seen.X.size
@@ -176,7 +176,7 @@ class _Pass:
         if stream.classes is not None:
             self.counts = np.zeros(len(stream.classes), dtype=np.int64)
         self.lowest, self.highest = np.full(stream.width, np.inf), np.full(stream.width, -np.inf)
-        self.first = np.empty(0)
+        self.first = np.empty((0, stream.width))  # some rows
         self._kept: dict[int, list[Rows]] = {TEST: [test] if test else [], VALIDATION: []}
         self._hash = hashlib.sha256(repr((stream.n, stream.width, stream.classes, stream.split)).encode())
         for array in test or ():
@@ -191,7 +191,7 @@ class _Pass:
                 kept.append(Rows(rows.X[part == number], rows.y[part == number]))
         train = part == TRAIN
         X, y = rows if train.all() else (rows.X[train], rows.y[train])
-        self.first = self.first if len(self.first) else rows.X[0].copy()
+        self.first = self.first if len(self.first) else rows.X[:1000].copy()
         self.lowest = np.minimum(self.lowest, rows.X.min(axis=0))
         self.highest = np.maximum(self.highest, rows.X.max(axis=0))
         if self.moments:

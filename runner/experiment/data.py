@@ -69,9 +69,14 @@ def sets_of(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data],
     for name, rows in (("train", dataset.train), ("val", dataset.validation), ("test", dataset.test)):
         if rows is None:
             continue
-        Y = rows.y.reshape(len(rows.y), -1).astype(float) if targets is None else targets[rows.y.astype(np.int64)]
+        Y = _columns(rows.y) if targets is None else targets[rows.y.astype(np.int64)]
         sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
     return sets, labels
+
+
+def _columns(y: np.ndarray) -> np.ndarray:
+    """A regression's targets (n, outputs); of a stream there may be no row here."""
+    return (y if y.ndim == 2 else y[:, None]).astype(float)
 
 
 def targets_of(dataset: Dataset, output: str, labels: np.ndarray) -> np.ndarray | None:

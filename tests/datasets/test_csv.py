@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow.csv import read_csv
 
 from datasets import DataError, prepare
 from datasets.csv import csv
@@ -268,7 +269,7 @@ class TestRefusal:
 
 
 @pytest.mark.slow
-def test_a_million_rows_of_twenty_columns_are_read_in_seconds(tmp_path):
+def test_a_million_rows_of_twenty_columns_take_a_few_times_what_pyarrow_takes(tmp_path):
     path = tmp_path / "own.csv"
     values = np.random.default_rng(0).standard_normal((1000, 20))
     lines = [",".join(map(repr, row)) + f",{'ab'[i % 2]}\n" for i, row in enumerate(values.tolist())]  # 17 digits
@@ -276,7 +277,11 @@ def test_a_million_rows_of_twenty_columns_are_read_in_seconds(tmp_path):
         file.write(",".join(f"x{i}" for i in range(20)) + ",y\n")
         for _ in range(1000):
             file.writelines(lines)
-    start = time.perf_counter()
+    began = time.process_time()
+    read_csv(path)
+    arrow = time.process_time() - began
     dataset = csv(str(path), "y")
-    assert time.perf_counter() - start < 10
+    ours = time.process_time() - began - arrow
+    print(f"{ours:.1f} s against {arrow:.1f} s")
+    assert ours < 5 * arrow
     assert dataset.train.X.shape == (1_000_000, 20)

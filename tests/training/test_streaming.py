@@ -294,7 +294,7 @@ def test_what_a_user_is_told_of_the_rows_is_what_is_told_of_rows_in_memory(path,
     streamed, whole = (compose(overrides(path, *own, f"dataset.stream={stream}")) for stream in ("true", "false"))
     assert survey.overview(streamed.dataset) == survey.overview(whole.dataset)
     assert survey.warnings(streamed.dataset) == survey.warnings(whole.dataset)
-    assert "dataset.scaling=standardise" in survey.warnings(streamed.dataset)[0]
+    assert "all are standardised" in survey.warnings(streamed.dataset)[0]
 
 
 @pytest.mark.parametrize("fault", ["labels_shuffled", "dropout_at_test"])
