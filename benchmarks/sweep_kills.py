@@ -31,7 +31,7 @@ SWEEP = (
     "dataset=flower",
     "architecture.hidden=[4],[5],[6],[7],[8],[9],[10],[11],[12],[13]",
     "optimizer=gd,adam",
-    "training.iterations=600",
+    "training.iterations=2000",
 )
 JOBS_A_SEED = 20
 FIXED = "hydra.sweep.dir=fixed"
@@ -80,6 +80,17 @@ class Tally(NamedTuple):
     missing: int
 
 
+def await_moment(process: subprocess.Popen[str], folder: Path, rng: np.random.Generator) -> None:
+    """While it starts, in one case of five; else when some jobs more have begun, and a moment later."""
+    if rng.random() < 0.2:
+        time.sleep(float(rng.uniform(0, 3)))
+        return
+    wanted = len(list(folder.rglob("journal.jsonl"))) + int(rng.integers(1, 8))
+    while process.poll() is None and len(list(folder.rglob("journal.jsonl"))) < wanted:
+        time.sleep(0.1)
+    time.sleep(float(rng.uniform(0, 0.5)))
+
+
 def killed_until_done(rng: np.random.Generator, kills_left: int, jobs: int = 200, fixed: bool = False) -> Tally:
     """One sweep in a folder of its own, killed at random moments and started again, until it is done."""
     words = (f"seed=range({jobs // JOBS_A_SEED})", *([FIXED] if fixed else []))
@@ -87,7 +98,7 @@ def killed_until_done(rng: np.random.Generator, kills_left: int, jobs: int = 200
         folder, kills = Path(name), 0
         while kills < kills_left and len(ended(folder)) < jobs:
             process = command(folder, *words)
-            time.sleep(float(rng.uniform(0.5, 6)))
+            await_moment(process, folder, rng)
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
@@ -96,7 +107,8 @@ def killed_until_done(rng: np.random.Generator, kills_left: int, jobs: int = 200
         out, _ = last.communicate()
         if last.returncode:
             sys.exit(f"the last command exited {last.returncode}:\n{out}")
-        subprocess.run([sys.executable, "-m", "runner.sync"], cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        sync = [sys.executable, "-m", "runner.sync", "fixed" if fixed else "multirun"]
+        subprocess.run(sync, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
         counts = ended(folder)
         repeated = sum(count - 1 for count in counts.values())
         return Tally(kills, jobs - len(counts), repeated, running(folder), missing(folder))

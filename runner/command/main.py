@@ -1,7 +1,8 @@
 """`python -m runner`: the words are composed and checked; Hydra's main makes the directories and calls back."""
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,16 +10,23 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.command import multirun, session
-from runner.command.checked import Sweep, check_directory, ordered, words_for_hydra
+from runner.command.checked import Order, Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
 from runner.command.flags import meant, parsed, sources
 from runner.command.session import Session
+from runner.experiment.compose import Composer
+from runner.experiment.overrides import plain_value
+from runner.runs.files import hide
 from runner.runs.names import run_name
-from runner.screen import help
+from runner.screen import help, logs
 from runner.screen import run as screen
 from runner.screen.door import refusals
 from runner.sweeps.jobs import Job
-from runner.sweeps.search.loop import Search, storage
+from runner.sweeps.search import storage
+from runner.sweeps.search.loop import Search
+
+log = logging.getLogger(__name__)
+VERBOSE = "hydra.verbose="
 
 
 def command(task: Callable[[], object]) -> int:
@@ -33,6 +41,7 @@ def command(task: Callable[[], object]) -> int:
         return 0
     here = session.begin(sources(words), sys.argv[1:])
     overrides, notes = meant(words, here.checked.composer)
+    _listen(here.checked.composer, overrides)
     for note in notes:
         print(note, file=sys.stderr)
     resumed = [text for text in overrides if text.startswith("resume=")]
@@ -50,17 +59,32 @@ def command(task: Callable[[], object]) -> int:
     return here.finish()
 
 
+def _listen(composer: Composer, overrides: Sequence[str]) -> None:
+    """Show what is logged, where `hydra.verbose` wants it and no handlers of Hydra's do it already."""
+    if not any(text.startswith("hydra/job_logging=") for text in overrides):
+        for text in (text for text in overrides if text.lstrip("+").startswith(VERBOSE)):
+            logs.listen(plain_value(composer.parsed(text).value()))
+    log.debug("words: %s", " ".join(map(hide, overrides)))
+
+
 def _checked(here: Session, overrides: list[str], multirun: bool) -> list[str]:
     """Check all there is before Hydra writes anything; returns the words for Hydra's main."""
     overrides = here.checked.guarded(overrides)
     order = ordered(here.checked, overrides, multirun)
     if isinstance(order, Search):
-        storage(order.options)
+        storage.check(order.options)
     if isinstance(order, Sweep) and not any(text.startswith("hydra/launcher=") for text in overrides):
         here.connect(order.experiments[0])
     check_directory(overrides, "hydra.sweep.dir" if isinstance(order, Sweep | Search) else "hydra.run.dir")
     here.order = order
+    log.debug("checked: %s", _asked(order))
     return words_for_hydra(here.checked, order, overrides, multirun)
+
+
+def _asked(order: Order) -> str:
+    if isinstance(order, Search):
+        return f"a search, {order.id}"
+    return f"{len(order.jobs)} jobs of a sweep" if isinstance(order, Sweep) else f"a run, {order.experiment.key()[:10]}"
 
 
 def run_task(config: DictConfig) -> float:

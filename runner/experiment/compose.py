@@ -6,6 +6,7 @@ groups once and sets the values on copies, by Hydra's own function: the same con
 """
 
 import copy
+import logging
 import pickle
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -25,6 +26,7 @@ from runner.experiment.overrides import as_override, as_written, keys_of, one_li
 from runner.experiment.schema import ConfigError, show, suggest
 from runner.experiment.sources import BUILT_IN, COMPOSITION_ERRORS, PRIMARY, Sources, refuse_foreign
 
+log = logging.getLogger(__name__)
 OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
 
 # Keys of a preset that only make sense with the data that it was made for.
@@ -222,6 +224,7 @@ class Composer:
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         GlobalHydra.instance().clear()
         GlobalHydra.instance().initialize(self._global)
+        log.debug("composing %s with %s", self.sources.name, list(overrides))
         try:
             return compose(self.sources.name, overrides=[*self.sources.searched, *overrides], return_hydra_config=True)
         finally:
