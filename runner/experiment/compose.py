@@ -23,6 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
+from runner.experiment.samplers import ELSEWHERE
 from runner.experiment.schema import ConfigError, show, suggest
 from runner.experiment.sources import BUILT_IN, COMPOSITION_ERRORS, PRIMARY, Sources, refuse_foreign
 
@@ -264,7 +265,9 @@ class Composer:
         key, value = parsed.key_or_group, parsed.value()
         if self._is_choice(override):
             there = self.options(key)
-            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
+            more = ELSEWHERE.get(str(value)) if key == "search" else None
+            near = f" {more}" if more else suggest(value, there)
+            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}.{near}"
         keys = keys_of(self._compose(good))
         if key in keys:
             return f"{override}: {one_line(error)}"

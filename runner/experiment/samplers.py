@@ -17,7 +17,10 @@ from runner.experiment.schema import options, show, suggest, validate
 from runner.nn.types import PositiveCount
 
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
-ORDINARY = ("random", "tpe", "nsga2")  # what needs nothing and takes everything: named where another one cannot
+ELSEWHERE = {
+    "auto": "Optuna's AutoSampler does not ship with Optuna: it is on OptunaHub, which loads code from the network. "
+    "search=gp is for numbers, search=tpe for anything."
+}
 
 
 class Limits(NamedTuple):

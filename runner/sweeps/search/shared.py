@@ -5,8 +5,9 @@ and again when it has ended; nothing is written while it trains.
 """
 
 import contextlib
+import copy
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +83,9 @@ class Shared:
             return []
         sampling = Sampling(self.search.space, self.search.options, self.directions, shown=True, before=len(known))
         before = self.storage.get_study_system_attrs(self.study)
-        sampling.learn([_as_known(one) for one in known], before)
-        numbers = [trial.number for trial in sampling.ask(size)]
-        drawn = [sampling.study.trials[number] for number in numbers]
+        sampling.learn([_as_known(one) for one in known], _counts(before))
+        asked, held = sampling.ask(size), sampling.study.trials
+        drawn = [held[trial.number] for trial in asked]
         with together(self.storage):
             for one in drawn:
                 one.system_attrs |= {OWNER: self.owner}
@@ -92,7 +93,7 @@ class Shared:
                 one.user_attrs |= {"command": command(again)}
                 one._trial_id = self.storage.create_new_trial(self.study, template_trial=one)
                 one.number = self.storage.get_trial_number_from_id(one._trial_id)
-            for key, value in sampling.attributes.items():
+            for key, value in _counts(sampling.attributes).items():
                 if before.get(key) != value:
                     self.storage.set_study_system_attr(self.study, key, value)
         return drawn
@@ -138,8 +139,14 @@ def _as_known(one: Frozen) -> Frozen:
     from optuna.trial import TrialState
 
     if one.state == TrialState.WAITING:
+        one = copy.copy(one)
         one.state = TrialState.FAIL
     return one
+
+
+def _counts(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a sampler keeps of a study and means the same elsewhere: its place in a sequence, but no trials' ids."""
+    return {key: value for key, value in attributes.items() if isinstance(value, int)}
 
 
 @contextlib.contextmanager

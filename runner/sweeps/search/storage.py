@@ -1,13 +1,16 @@
 """Where the trials of a search are kept: a path is a ledger of ours, a URL a storage of Optuna's."""
 
 import contextlib
+import hashlib
 import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from runner import Refusal
 from runner.experiment.samplers import SearchOptions
 from runner.experiment.schema import ConfigError
 from runner.runs.files import hide
@@ -56,21 +59,23 @@ def opened(search: Search) -> Iterator[Book]:
         with Owned.opened(search, Ledger(Path(text).absolute(), search.id)) as book:
             yield book
         return
-    number = int(search.id[:7], 16)
+    name = search.options.study or search.id
     with contextlib.ExitStack() as stack, _in_words(text):
-        storage, owners = _optuna(text, number)
+        storage, owners = _optuna(text, int(hashlib.sha256(name.encode()).hexdigest()[:7], 16))
         stack.callback(owners.close)
-        yield Shared(search, storage, search.options.study or search.id, owners)
+        yield Shared(search, storage, name, owners)
 
 
 def _optuna(text: str, number: int) -> tuple[Any, Owners]:
     """The storage of Optuna's, and the locks of the study with this number."""
+    import optuna
     from optuna.storages import JournalStorage, RDBStorage
     from optuna.storages.journal import JournalFileBackend
 
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     path, _ = _file(text)
     if path is None:
-        storage = RDBStorage(text)
+        storage = RDBStorage(_driven(text))
         return storage, ServerOwners(storage.engine, number)
     owners = FileOwners(path.with_name(f"{path.name}.owners"), number)
     with owners.claiming():
@@ -122,27 +127,40 @@ def _engine(text: str) -> Any:
     """A database that answers, and that Optuna may use. Raises ConfigError."""
     import sqlalchemy
 
-    with _in_words(text):
-        engine = sqlalchemy.create_engine(text)
+    shown = f"search.storage={hide(text)}"
+    try:
+        engine = sqlalchemy.create_engine(_driven(text))
         tables = set(sqlalchemy.inspect(engine).get_table_names())
+    except ImportError as error:
+        needed = f"{shown} needs psycopg, and it is not installed"
+        raise ConfigError([f"{needed}: pip install 'runner[postgres]', or pip install 'psycopg[binary]'"]) from error
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        raise ConfigError([f"{shown}: {_said(error)}"]) from error
     if "alembic_version" in tables and "version_info" not in tables:
-        shown = f"search.storage={hide(text)}"
         raise ConfigError([f"{shown} must be a database of its own. Got one that another program (MLflow?) keeps."])
     return engine
 
 
+def _driven(text: str) -> str:
+    """The address with the driver that there is: which one SQLAlchemy takes depends on its version."""
+    return re.sub("^postgresql:", "postgresql+psycopg:", text) if find_spec("psycopg") else text
+
+
 @contextlib.contextmanager
 def _in_words(text: str) -> Iterator[None]:
-    """What a database says, in a sentence without the password."""
+    """What a database says while a search runs, in a sentence without the password."""
     import sqlalchemy.exc
+    from optuna.exceptions import StorageInternalError
 
     try:
         yield
-    except ImportError as error:
-        driver = error.name or "a driver"
-        raise ConfigError(
-            [f"search.storage={hide(text)} needs {driver}, and it is not installed: pip install 'psycopg[binary]'"]
-        ) from error
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        said = re.sub(r"\s+", " ", str(getattr(error, "orig", None) or error)).strip()
-        raise ConfigError([f"search.storage={hide(text)}: {hide(said)}"]) from error
+    except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, StorageInternalError) else error
+        said = f"search.storage={hide(text)}: {_said(cause or error)}"
+        raise Refusal(f"{said}\nWhat has been trained is recorded, and the same command goes on.") from error
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what a database says."""
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return hide(lines[0] if lines else type(error).__name__)
