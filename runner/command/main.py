@@ -13,6 +13,7 @@ from runner.command import multirun, session
 from runner.command.checked import Order, Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
 from runner.command.flags import meant, parsed, sources
+from runner.command.hydra_files import directories
 from runner.command.session import Session
 from runner.experiment.compose import Composer
 from runner.experiment.overrides import plain_value
@@ -73,12 +74,22 @@ def _checked(here: Session, overrides: list[str], multirun: bool) -> list[str]:
     order = ordered(here.checked, overrides, multirun)
     if isinstance(order, Search):
         storage.check(order.options)
-    if isinstance(order, Sweep) and not any(text.startswith("hydra/launcher=") for text in overrides):
+    theirs = any(text.startswith("hydra/launcher=") for text in overrides)
+    if isinstance(order, Sweep) and theirs:
+        _check_subdirs(here.checked.composer, order, overrides)
+    elif isinstance(order, Sweep):
         here.connect(order.experiments[0])
     check_directory(overrides, "hydra.sweep.dir" if isinstance(order, Sweep | Search) else "hydra.run.dir")
     here.order = order
     log.debug("checked: %s", _asked(order))
     return words_for_hydra(here.checked, order, overrides, multirun)
+
+
+def _check_subdirs(composer: Composer, order: Sweep, overrides: Sequence[str]) -> None:
+    """Hydra's own launchers would find out in the middle of a sweep that two jobs have one directory."""
+    if any(text.startswith("hydra.sweep.subdir=") for text in overrides):
+        master = composer.whole(overrides)
+        directories(order.experiments, master, Path(str(master.hydra.sweep.dir)), range(len(order.experiments)))
 
 
 def _asked(order: Order) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-NUMBERS = 2**31 - 1  # of owners, from 1 on: 0 is for claiming
+NUMBERS = 2**31 - 1  # of owners, from 1 on
 
 
 class Owners(Protocol):
@@ -24,7 +24,7 @@ class Owners(Protocol):
         """Whether another process is the owner with this number."""
 
     def claiming(self) -> contextlib.AbstractContextManager[None]:
-        """Be the only one that claims trials of this study."""
+        """Be the only one that claims trials in this storage, or makes a study there."""
 
     def close(self) -> None:
         """Give all locks back."""
@@ -50,11 +50,11 @@ class FileOwners:
 
     @contextlib.contextmanager
     def claiming(self) -> Iterator[None]:
-        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._start)
+        fcntl.lockf(self._file, fcntl.LOCK_EX, 1, 0)
         try:
             yield
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._start)
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, 0)
 
     def close(self) -> None:
         os.close(self._file)
@@ -67,27 +67,27 @@ class ServerOwners:
         self._connection, self._study = engine.connect().execution_options(isolation_level="AUTOCOMMIT"), study
 
     def hold(self, number: int) -> None:
-        self._ask("pg_advisory_lock", number)
+        self._ask("pg_advisory_lock", self._study, number)
 
     def alive(self, number: int) -> bool:
-        if not self._ask("pg_try_advisory_lock", number):
+        if not self._ask("pg_try_advisory_lock", self._study, number):
             return True
-        self._ask("pg_advisory_unlock", number)
+        self._ask("pg_advisory_unlock", self._study, number)
         return False
 
     @contextlib.contextmanager
     def claiming(self) -> Iterator[None]:
-        self.hold(0)
+        self._ask("pg_advisory_lock", 0, 0)
         try:
             yield
         finally:
-            self._ask("pg_advisory_unlock", 0)
+            self._ask("pg_advisory_unlock", 0, 0)
 
     def close(self) -> None:
         self._connection.close()
 
-    def _ask(self, function: str, number: int) -> Any:
+    def _ask(self, function: str, study: int, number: int) -> Any:
         from sqlalchemy import text
 
         asked = text(f"SELECT {function}(:study, :number)")
-        return self._connection.execute(asked, {"study": self._study, "number": number}).scalar()
+        return self._connection.execute(asked, {"study": study, "number": number}).scalar()

@@ -75,8 +75,9 @@ def _optuna(text: str, number: int) -> tuple[Any, Owners]:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path, _ = _file(text)
     if path is None:
-        storage = RDBStorage(_driven(text))
-        return storage, ServerOwners(storage.engine, number)
+        server = ServerOwners(_engine(text), number)
+        with server.claiming():
+            return RDBStorage(_driven(text)), server
     owners = FileOwners(path.with_name(f"{path.name}.owners"), number)
     with owners.claiming():
         if text.startswith(JOURNAL):
@@ -104,16 +105,25 @@ def kind_of(path: Path) -> str | None:
     if not start.startswith(b"SQLite format 3\0"):
         return RECORDS if _is_record(start) else FOREIGN
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)) as database:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=60)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             columns = {row[1] for row in database.execute("PRAGMA table_info(trials)")}
-    except sqlite3.Error:
+    except sqlite3.OperationalError as error:
+        raise ConfigError([f"search.storage={path}: {error}."]) from error
+    except sqlite3.DatabaseError:
         return FOREIGN
-    if {"studies", "trials", "version_info"} <= tables:
+    if {"studies", "trials", "version_info"} <= tables or _is_being_made(tables):
         return STUDIES
     if not tables:
         return None
     return LEDGER if tables == {"trials"} and {"search", "drawn", "rungs"} <= columns else FOREIGN
+
+
+def _is_being_made(tables: set[str]) -> bool:
+    """Whether another process is at making the tables of Optuna."""
+    from optuna.storages._rdb.models import BaseModel
+
+    return "studies" in tables and tables <= {*BaseModel.metadata.tables, "alembic_version"}
 
 
 def _is_record(line: bytes) -> bool:
