@@ -17,6 +17,7 @@ from runner.command.hydra_files import directories
 from runner.command.session import Session
 from runner.experiment.compose import Composer
 from runner.experiment.overrides import plain_value
+from runner.experiment.schema import ConfigError
 from runner.runs.files import hide
 from runner.runs.names import run_name
 from runner.screen import help, logs
@@ -64,7 +65,11 @@ def _listen(composer: Composer, overrides: Sequence[str]) -> None:
     """Show what is logged, where `hydra.verbose` wants it and no handlers of Hydra's do it already."""
     if not any(text.startswith("hydra/job_logging=") for text in overrides):
         for text in (text for text in overrides if text.lstrip("+").startswith(VERBOSE)):
-            logs.listen(plain_value(composer.parsed(text).value()))
+            value = plain_value(composer.parsed(text).value())
+            names = value if isinstance(value, list) else [value]
+            if not isinstance(value, bool) and not all(isinstance(name, str) for name in names):
+                raise ConfigError([f"{text} must be true, false, the name of a logger or a list of them."])
+            logs.listen(value)
     log.debug("words: %s", " ".join(map(hide, overrides)))
 
 
