@@ -1,8 +1,10 @@
-"""`hydra.verbose`: what is logged at debug, on stderr. Without it nothing is: what people are to read is printed."""
+"""`hydra.verbose`: what is logged at debug, on stderr, without passwords. Without it nothing is: what is for people is printed."""
 
 import logging
 import sys
 from collections.abc import Sequence
+
+from runner.runs.files import hide
 
 OURS = ("runner", "hydra")  # of hydra.verbose=true
 
@@ -23,6 +25,9 @@ class _Shown(logging.StreamHandler):
     def __init__(self) -> None:
         super().__init__(sys.stderr)
         self.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide(super().format(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stderr

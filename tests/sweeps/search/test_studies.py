@@ -46,7 +46,7 @@ def check_trials(found: optuna.Study) -> None:
         assert trial.user_attrs["status"] == summary["status"]
         if summary["status"] == "finished":
             assert trial.state.name == "COMPLETE"
-            assert trial.value == summary["last"]["train/cost"]
+            assert trial.value == summary["metrics"]["last"]["train/cost"]
         else:
             assert (trial.state.name, trial.value) == ("COMPLETE", math.inf)
 
