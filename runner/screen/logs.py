@@ -1,4 +1,4 @@
-"""`hydra.verbose`: what is logged at debug, on stderr, without passwords. Without it nothing is: what is for people is printed."""
+"""`hydra.verbose`: what is logged at debug, on stderr, without passwords. What is for people is printed."""
 
 import logging
 import sys
