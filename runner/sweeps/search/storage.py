@@ -14,6 +14,7 @@ from runner import Refusal
 from runner.experiment.samplers import SearchOptions
 from runner.experiment.schema import ConfigError
 from runner.runs.files import hide
+from runner.runs.passwords import address
 from runner.sweeps.search.ledger import Ledger
 from runner.sweeps.search.loop import Book, Search
 from runner.sweeps.search.owned import Owned
@@ -152,8 +153,9 @@ def _engine(text: str) -> Any:
 
 
 def _driven(text: str) -> str:
-    """The address with the driver that there is: which one SQLAlchemy takes depends on its version."""
-    return re.sub("^postgresql:", "postgresql+psycopg:", text) if find_spec("psycopg") else text
+    """The address with its password and with the driver that there is: which one SQLAlchemy takes depends on its version."""
+    whole = address(text)
+    return re.sub("^postgresql:", "postgresql+psycopg:", whole) if find_spec("psycopg") else whole
 
 
 @contextlib.contextmanager

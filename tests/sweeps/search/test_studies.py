@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from runner import sweep
 from runner.experiment.schema import ConfigError
 from runner.runs import journal
+from tests.databases import WORD, Postgres
 from tests.sweeps.search.test_loop import LR, arguments, command, environment
 
 FEW = ("dataset=xor", "training.iterations=20", "plots=false", "diagnosis=none")
@@ -113,6 +114,26 @@ def test_two_processes_share_a_study_and_go_on_where_one_was_killed(here: Path, 
     ended = [path for path in here.glob("multirun/*/*/[0-9]*") if journal.status(path) == "finished"]
     assert len(ended) == 40
     assert "40 done before in study" in command(here, *words, tracking=None).stdout
+
+
+@pytest.mark.slow
+def test_processes_share_a_study_in_postgres_and_no_file_has_its_password(here: Path) -> None:
+    words = ["search=random", "search.trials=24", "search.batch=4", *FEW, "tracking=none", LR]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with Postgres() as postgres:
+        uri = postgres.database("studies")
+        both = [arguments(*words, f"search.storage={uri}") for _ in range(2)]
+        for process in [subprocess.Popen(one, cwd=here, env=environment(), **pipes) for one in both]:
+            out, _ = process.communicate(timeout=300)
+            assert process.returncode == 0, out
+            assert WORD not in out
+        found = optuna.load_study(study_name=None, storage=uri.replace("postgresql:", "postgresql+psycopg:")).trials
+        other = postgres.database("others")
+        with pytest.raises(ConfigError, match="search.storage=postgresql://you@"):
+            sweep([*words, f"search.storage={other.replace('//me:', '//you:')}"])
+    assert len(found) == len({trial.params["optimizer.lr"] for trial in found}) == 24
+    assert {trial.state.name for trial in found} == {"COMPLETE"}
+    assert not any(WORD in path.read_bytes().decode(errors="replace") for path in here.rglob("*") if path.is_file())
 
 
 def a_database(path: Path, *tables: str) -> None:
