@@ -153,9 +153,9 @@ def _engine(text: str) -> Any:
 
 
 def _driven(text: str) -> str:
-    """The address with its password and with the driver that there is: which one SQLAlchemy takes depends on its version."""
-    whole = address(text)
-    return re.sub("^postgresql:", "postgresql+psycopg:", whole) if find_spec("psycopg") else whole
+    """The address with its password, and with the driver that there is: SQLAlchemy's own depends on its version."""
+    dialect = "postgresql+psycopg:" if find_spec("psycopg") else "postgresql:"
+    return re.sub("^postgresql:", dialect, address(text))
 
 
 @contextlib.contextmanager

@@ -129,7 +129,7 @@ def test_processes_share_a_study_in_postgres_and_no_file_has_its_password(here: 
             assert WORD not in out
         found = optuna.load_study(study_name=None, storage=uri.replace("postgresql:", "postgresql+psycopg:")).trials
         other = postgres.database("others")
-        with pytest.raises(ConfigError, match="search.storage=postgresql://you@"):
+        with pytest.raises(ConfigError, match="=postgresql://you@"):
             sweep([*words, f"search.storage={other.replace('//me:', '//you:')}"])
     assert len(found) == len({trial.params["optimizer.lr"] for trial in found}) == 24
     assert {trial.state.name for trial in found} == {"COMPLETE"}
