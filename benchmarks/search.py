@@ -88,7 +88,7 @@ def one_by_one(seed: int, trials: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=options.make())
         for number in range(trials):
-            trial = study.ask(space.distributions())
+            trial = study.ask({one.key: one.distribution() for one in space.ranges})
             with redirect_stdout(io.StringIO()):
                 (ended,) = launcher.launch([space.overrides(trial.params)], initial_job_idx=number)
             value = ended.return_value

@@ -1,7 +1,8 @@
 """`python -m runner`: the words are composed and checked; Hydra's main makes the directories and calls back."""
 
+import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,16 +10,25 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.command import multirun, session
-from runner.command.checked import Sweep, check_directory, ordered, words_for_hydra
+from runner.command.checked import Order, Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
 from runner.command.flags import meant, parsed, sources
+from runner.command.hydra_files import directories
 from runner.command.session import Session
+from runner.experiment.compose import Composer
+from runner.experiment.overrides import plain_value
+from runner.experiment.schema import ConfigError
+from runner.runs.files import hide
 from runner.runs.names import run_name
-from runner.screen import help
+from runner.screen import help, logs
 from runner.screen import run as screen
 from runner.screen.door import refusals
 from runner.sweeps.jobs import Job
-from runner.sweeps.search.loop import Search, storage
+from runner.sweeps.search import storage
+from runner.sweeps.search.loop import Search
+
+log = logging.getLogger(__name__)
+VERBOSE = "hydra.verbose="
 
 
 def command(task: Callable[[], object]) -> int:
@@ -33,6 +43,7 @@ def command(task: Callable[[], object]) -> int:
         return 0
     here = session.begin(sources(words), sys.argv[1:])
     overrides, notes = meant(words, here.checked.composer)
+    _listen(here.checked.composer, overrides)
     for note in notes:
         print(note, file=sys.stderr)
     resumed = [text for text in overrides if text.startswith("resume=")]
@@ -50,17 +61,46 @@ def command(task: Callable[[], object]) -> int:
     return here.finish()
 
 
+def _listen(composer: Composer, overrides: Sequence[str]) -> None:
+    """Show what is logged, where `hydra.verbose` wants it and no handlers of Hydra's do it already."""
+    if not any(text.startswith("hydra/job_logging=") for text in overrides):
+        for text in (text for text in overrides if text.lstrip("+").startswith(VERBOSE)):
+            value = plain_value(composer.parsed(text).value())
+            names = value if isinstance(value, list) else [value]
+            if not isinstance(value, bool) and not all(isinstance(name, str) for name in names):
+                raise ConfigError([f"{text} must be true, false, the name of a logger or a list of them."])
+            logs.listen(value)
+    log.debug("words: %s", " ".join(map(hide, overrides)))
+
+
 def _checked(here: Session, overrides: list[str], multirun: bool) -> list[str]:
     """Check all there is before Hydra writes anything; returns the words for Hydra's main."""
     overrides = here.checked.guarded(overrides)
     order = ordered(here.checked, overrides, multirun)
     if isinstance(order, Search):
-        storage(order.options)
-    if isinstance(order, Sweep) and not any(text.startswith("hydra/launcher=") for text in overrides):
+        storage.check(order.options)
+    theirs = any(text.startswith("hydra/launcher=") for text in overrides)
+    if isinstance(order, Sweep) and theirs:
+        _check_subdirs(here.checked.composer, order, overrides)
+    elif isinstance(order, Sweep):
         here.connect(order.experiments[0])
     check_directory(overrides, "hydra.sweep.dir" if isinstance(order, Sweep | Search) else "hydra.run.dir")
     here.order = order
+    log.debug("checked: %s", _asked(order))
     return words_for_hydra(here.checked, order, overrides, multirun)
+
+
+def _check_subdirs(composer: Composer, order: Sweep, overrides: Sequence[str]) -> None:
+    """Hydra's own launchers would find out in the middle of a sweep that two jobs have one directory."""
+    if any(text.startswith("hydra.sweep.subdir=") for text in overrides):
+        master = composer.whole(overrides)
+        directories(order.experiments, master, Path(str(master.hydra.sweep.dir)), range(len(order.experiments)))
+
+
+def _asked(order: Order) -> str:
+    if isinstance(order, Search):
+        return f"a search, {order.id}"
+    return f"{len(order.jobs)} jobs of a sweep" if isinstance(order, Sweep) else f"a run, {order.experiment.key()[:10]}"
 
 
 def run_task(config: DictConfig) -> float:

@@ -29,13 +29,15 @@ from runner.screen import live
 from runner.screen import run as screen
 from runner.sweeps import jobs as sweeps
 from runner.sweeps import table
-from runner.sweeps.search.loop import Search, storage
+from runner.sweeps.search import storage
+from runner.sweeps.search.loop import Search
 from runner.sweeps.table import Runs
-from runner.tracking.state import default_store
+from runner.tracking.state import STATE, default_store
 
 if TYPE_CHECKING:
     from runner.plots import Pictures
 
+RESUME = "resume="
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -76,6 +78,8 @@ def run(
             `directory` is given, brought into MLflow, diagnosed and drawn. None does so where the overrides speak of
             tracking (`tracking=mlflow`, `tracking.experiment=...`).
 
+    `resume=DIR` goes on with a run that was recorded: `run("resume=outputs/first training.iterations=2000")`.
+
     An interrupt ends the run, not the program: the rows until then are in the trace, its status is `interrupted`. A
     second one is an ordinary KeyboardInterrupt.
 
@@ -86,7 +90,10 @@ def run(
     >>> trace.status, trace.steps[-1], trace.weights[0][0].shape
     ('finished', 100, (2, 8))
     """
-    asked = _with_data(words(overrides), data, target)
+    asked = words(overrides)
+    if any(text.startswith(RESUME) for text in asked.overrides):
+        return _resumed(asked, directory is None and data is None and target is None, tracking)
+    asked = _with_data(asked, data, target)
     here = Session(Sources(asked.config_dir), asked.overrides)
     _refuse_sweeps(here, asked)
     where, rest = _placed(asked.overrides, "hydra.run.dir", directory)
@@ -134,7 +141,7 @@ def sweep(
     placed = [] if where is None else [f"hydra.sweep.dir={as_override(str(where.absolute()))}"]
     master = here.checked.composer.whole([*rest, *placed])
     if isinstance(here.order, Search):
-        storage(here.order.options)
+        storage.check(here.order.options)
         search.search(master)
     else:
         assert not isinstance(here.order, Single)
@@ -144,6 +151,24 @@ def sweep(
             multirun.conclude(here, here.order)
     here.finish()
     return Runs.read(dict.fromkeys(result.directory for result in here.results))
+
+
+def _resumed(asked: Words, alone: bool, tracking: bool | None) -> Trace:
+    """Go on with a recorded run, in its own directory; in MLflow too where it is there already, or where asked for."""
+    named = [text.removeprefix(RESUME).strip("'\"") for text in asked.overrides if text.startswith(RESUME)]
+    rest = [text for text in asked.overrides if not text.startswith(RESUME)]
+    if not alone:
+        problem = f"{RESUME}{named[-1]} goes on with a run as it was recorded: directory= and data= are for new runs."
+        raise ConfigError([problem])
+    place, here = Path(named[-1]), Session(Sources(asked.config_dir), asked.overrides)
+    tracked = (place / STATE).exists() if tracking is None else tracking
+    result = here.resume(place, rest, tracked)
+    if tracked:
+        conclude(here, [result], [result])
+        here.finish()
+    else:
+        model.hand_on([result], result)
+    return _told(trace.load(place))
 
 
 def _with_data(asked: Words, data: Any, target: str | None) -> Words:

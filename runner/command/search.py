@@ -19,8 +19,10 @@ from runner.screen import sweep as screen
 from runner.screen import terminal
 from runner.sweeps import membership
 from runner.sweeps.jobs import Job
-from runner.sweeps.search.ledger import Ledger, Trial
-from runner.sweeps.search.loop import Search, storage
+from runner.sweeps.search import storage
+from runner.sweeps.search.ledger import Trial
+from runner.sweeps.search.loop import Search
+from runner.sweeps.search.owned import first_batch
 from runner.training.train import Prune
 
 
@@ -37,7 +39,7 @@ def search(master: DictConfig) -> list[JobReturn]:
     for note in hunt.probe.notes:
         terminal.console().print(note, markup=False)
     if hunt.probe.sweep.dry_run:
-        drawn = [hunt.space.overrides(values) for values in hunt.first_batch()]
+        drawn = [hunt.space.overrides(values) for values in first_batch(hunt)]
         experiments = here.checked.experiments(drawn)
         screen.rehearse(here.plan(experiments), what_differs(drawn), experiments, [])
         return []
@@ -53,10 +55,9 @@ def _trained(
     here: Session, hunt: Search, master: DictConfig, whole: Whole
 ) -> tuple[Sequence[Trial], Mapping[int, Result]]:
     """All trials of the search, and the results of those that have one, by number."""
-    ledger = Ledger(storage(hunt.options), hunt.id)
     out = terminal.console()
-    with ledger.alone():
-        before = ledger.trials()
+    with storage.opened(hunt) as book:
+        before = book.trials()
         results = {trial.number: found for trial in before if (found := _earlier(here, hunt, trial))}
         out.print(screen.search_begins(hunt, len([trial for trial in before if trial.status]), whole.directory))
         save_master(master, whole.directory)
@@ -64,8 +65,14 @@ def _trained(
         for result in results.values():
             here.follow(result.directory)
         train = partial(_train_trials, here, hunt, master, whole.directory, results)
-        hunt.run(ledger, train, lambda trials: out.print(screen.search_so_far(hunt, trials)))
-        return ledger.trials(), results
+        late = hunt.run(book, train, lambda trials: out.print(screen.search_so_far(hunt, trials)))
+        trials = book.trials()
+    if late:
+        out.print(screen.search_is_late(hunt, trials))
+    # Other processes may have made some since.
+    made = [trial for trial in trials if trial.number not in results]
+    results |= {trial.number: found for trial in made if (found := _earlier(here, hunt, trial))}
+    return trials, results
 
 
 def _earlier(here: Session, hunt: Search, trial: Trial) -> Result | None:

@@ -4,6 +4,7 @@
 run.
 """
 
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from runner.command.checked import Checked, Order
 from runner.experiment.experiment import Experiment
 from runner.experiment.sources import BUILT_IN, Sources
-from runner.runs.files import relative
+from runner.runs.files import hide, relative
 from runner.runs.gradients import GradientChecks
 from runner.runs.index import Index
 from runner.runs.journal import JournalError
@@ -36,6 +37,8 @@ from runner.sweeps.workers.worker import Crew, CrewError
 from runner.tracking.links import links, ui_command, write_comparison
 from runner.tracking.tracker import Tracker, warning
 from runner.training.train import Prune
+
+log = logging.getLogger(__name__)
 
 
 class Whole(NamedTuple):
@@ -74,6 +77,7 @@ class Session:
         for job in jobs:
             self.look(job.experiment)
         fail_fast = first.sweep.fail_fast
+        log.debug("training %d runs: %s", len(jobs), how or "in this process")
         with live.training(len(jobs), first.recipe.plan.iterations, first.progress) as progress, _recording():
             if how is None or how.backend == "serial" or prune is not None:
                 results = sweep.run(jobs, self._began, progress, self.stop, fail_fast, prune)
@@ -94,10 +98,11 @@ class Session:
             (result,) = sweep.run([Job(experiment, directory, f"cure of {directory.parent.name}", tags)], self._began)
         return result
 
-    def resume(self, directory: Path, overrides: Sequence[str]) -> Result:
-        """Go on with the run in `directory`, in its journal and in its run of the store."""
+    def resume(self, directory: Path, overrides: Sequence[str], tracked: bool = True) -> Result:
+        """Go on with the run in `directory`, in its journal and, where it is `tracked`, in its run of the store."""
         experiment, record, checkpoint = reopened(directory, overrides)
-        self.start_tracking(experiment)
+        if tracked:
+            self.start_tracking(experiment)
         self.results.append(record.result)
         self.follow(record.directory)
         step = checkpoint.state.step if checkpoint else 0
@@ -133,6 +138,7 @@ class Session:
                 self.tracker = Tracker.start(
                     address(tracking.uri), None if tracking.experiment_id else tracking.experiment
                 )
+                log.debug("tracking process started, for %s", hide(tracking.uri))
 
     def follow(self, directory: Path) -> None:
         """Have a run's journal brought into MLflow, where the session tracks."""
@@ -177,6 +183,7 @@ class Session:
         out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
 
     def _began(self, record: Record) -> None:
+        log.debug("began %s in %s", record.result.name, record.directory)
         self.index.add(record.experiment.key(), record.directory)
         self.follow(record.directory)
 

@@ -6,6 +6,7 @@ groups once and sets the values on copies, by Hydra's own function: the same con
 """
 
 import copy
+import logging
 import pickle
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -22,9 +23,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
+from runner.experiment.samplers import ELSEWHERE
 from runner.experiment.schema import ConfigError, show, suggest
 from runner.experiment.sources import BUILT_IN, COMPOSITION_ERRORS, PRIMARY, Sources, refuse_foreign
 
+log = logging.getLogger(__name__)
 OmegaConf.register_new_resolver("unique", lambda: uuid4().hex[:8], use_cache=True, replace=True)
 
 # Keys of a preset that only make sense with the data that it was made for.
@@ -222,6 +225,7 @@ class Composer:
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
         GlobalHydra.instance().clear()
         GlobalHydra.instance().initialize(self._global)
+        log.debug("composing %s with %s", self.sources.name, list(overrides))
         try:
             return compose(self.sources.name, overrides=[*self.sources.searched, *overrides], return_hydra_config=True)
         finally:
@@ -261,7 +265,9 @@ class Composer:
         key, value = parsed.key_or_group, parsed.value()
         if self._is_choice(override):
             there = self.options(key)
-            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}." + suggest(value, there)
+            more = ELSEWHERE.get(str(value)) if key == "search" else None
+            near = f" {more}" if more else suggest(value, there)
+            return f"{key}={value}: there is no such {key}. Available: {', '.join(there)}.{near}"
         keys = keys_of(self._compose(good))
         if key in keys:
             return f"{override}: {one_line(error)}"

@@ -5,6 +5,7 @@ journal: so nothing that is killed can leave a wrong answer behind.
 """
 
 import json
+import logging
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -13,6 +14,9 @@ from runner.runs import journal
 
 FILE = "runs.jsonl"
 DETERMINISTIC = ("finished", "diverged")  # a pruned run was stopped for what its neighbours did
+
+
+log = logging.getLogger(__name__)
 
 
 class Index:
@@ -37,6 +41,7 @@ class Index:
             wanted = key in keys and key not in found
             if wanted and (directory / "summary.json").exists() and journal.status(directory) in statuses:
                 found[key] = directory
+        log.debug("%d of %d jobs are in %s, ended as %s", len(found), len(keys), self.path, ", ".join(statuses))
         return found
 
     def _lines(self) -> list[tuple[str, Path]]:

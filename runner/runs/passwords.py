@@ -11,7 +11,7 @@ import re
 from runner.runs.files import hide
 
 VARIABLE = "RUNNER_ADDRESSES"  # JSON: addresses without their passwords, and with them
-KEYS = ("tracking.",)  # whose addresses are opened by what `address` gives
+KEYS = ("tracking.", "search.storage=")  # whose addresses are opened by what `address` gives
 _ADDRESS = re.compile(r"""[\w+.-]+://[^\s'"]+""")
 
 

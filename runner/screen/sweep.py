@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.experiment.experiment import Experiment
+from runner.runs.files import hide
 from runner.runs.provenance import command
 from runner.runs.record import Result
 from runner.screen.run import relative, where
@@ -79,10 +80,13 @@ def search_begins(hunt: Search, before: int, sweep_dir: Path) -> str:
     """What a search is about to do."""
     options = hunt.options
     over = ", ".join(one.key for one in hunt.space.ranges)
-    more = f", {before} done before in {options.storage}" if before else ""
+    place = hide(options.storage)
+    if options.shared:
+        place = f"study {options.study or hunt.id} of {place}"
+    more = f", {before} done before in {place}" if before else f", kept as {place}" if options.shared else ""
     how = f", one in {options.pruning} going on at each of {options.rungs} rungs" if options.pruning else ""
     return (
-        f"search={options.name} over {over}: {options.trials} trials, {options.batch} at a time{how}, in "
+        f"search={options.name} over {over}: {hunt.wanted} trials, {options.batch} at a time{how}, in "
         f"{relative(sweep_dir)}{more}"
     )
 
@@ -91,13 +95,19 @@ def search_so_far(hunt: Search, trials: Sequence[Trial]) -> str:
     """How far a search is, and the best of it."""
     ended = sum(trial.status is not None for trial in trials)
     front, objectives = best(trials), hunt.probe.objectives
-    text = f"{ended} of {max(hunt.options.trials, ended)}"
+    text = f"{ended} of {max(hunt.wanted, ended)}"
     if len(objectives) > 1:
         return f"{text}, {len(front)} on the front"
     if not front:
         return text
     value = number(objectives[0].sign * front[0].objectives[0], 4)
     return f"{text}, best {objectives[0].metric} {value}: {hunt.name(front[0])}"
+
+
+def search_is_late(hunt: Search, trials: Sequence[Trial]) -> str:
+    """That a search has stopped before it has all its trials."""
+    ended = sum(trial.status is not None for trial in trials)
+    return f"search.timeout={hunt.options.timeout:g}: {ended} of {hunt.wanted} trials; the same command goes on"
 
 
 def search_ends(hunt: Search, trials: Sequence[Trial], most: int = 20) -> None:

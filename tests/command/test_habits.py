@@ -1,5 +1,6 @@
 """What people type who come from Hydra works, or is refused in one sentence: each test is commands of their own."""
 
+import fcntl
 import json
 import os
 import re
@@ -115,15 +116,17 @@ def test_a_sweeper_that_launches_in_batches_has_one_leaderboard(tmp_path: Path) 
 @pytest.mark.slow
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "basic"])
 def test_other_launchers_end_with_the_leaderboard(tmp_path: Path, launcher: str) -> None:
-    said = execute(tmp_path, "-m", "dataset=xor", *FEW, "seed=range(2)", f"hydra/launcher={launcher}")
+    words = ("-m", "dataset=xor", *FEW, "tracking=mlflow", "seed=range(2)", f"hydra/launcher={launcher}")
+    said = execute(tmp_path, *words)
     assert re.search(r"^all +2 ", said, re.MULTILINE)
+    assert "then open http" in said.splitlines()[-1]
     assert len(list(tmp_path.glob("multirun/*/*/summary/journal.jsonl"))) == 1
 
 
-def test_two_jobs_with_one_directory_are_refused_before_the_first(tmp_path: Path) -> None:
-    said = execute(
-        tmp_path, "-m", "dataset=xor", *FEW, "seed=1,2", "hydra.sweep.subdir=s${seed}", "init=zeros,normal", code=2
-    )
+@pytest.mark.parametrize("launcher", ["stacked", "basic"])
+def test_two_jobs_with_one_directory_are_refused_before_the_first(tmp_path: Path, launcher: str) -> None:
+    words = ("seed=1,2", "hydra.sweep.subdir=s${seed}", "init=zeros,normal", f"hydra/launcher={launcher}")
+    said = execute(tmp_path, "-m", "dataset=xor", *FEW, *words, code=2)
     assert "must be another directory for each job. Got s1 for the jobs 0 and 1." in said
     assert not list(tmp_path.rglob("journal.jsonl"))
 
@@ -179,3 +182,23 @@ def test_what_is_refused_once_hydra_has_begun_is_a_sentence_too(tmp_path: Path) 
     words = ("search=random", "optimizer.lr=interval(1,2)", "search.trials=2", "search.storage=foreign.db")
     said = execute(tmp_path, "dataset=xor", *FEW, *words, code=2)
     assert "search.storage=" in said
+
+
+def test_verbose_shows_what_is_logged_at_debug(tmp_path: Path) -> None:
+    said = execute(tmp_path, "dataset=xor", *FEW, "hydra.verbose=true")
+    assert re.search(r"^\[.*\]\[runner\.experiment\.compose\]\[DEBUG\] - composing config with", said, re.MULTILINE)
+    assert re.search(r"\[runner\.command\.session\]\[DEBUG\] - began .* in ", said)
+    assert "[hydra." in said
+    said = execute(tmp_path, "-m", "dataset=xor", *FEW, "seed=1,2", "hydra.verbose=[runner.runs.index]")
+    assert set(re.findall(r"\[([\w.]+)\]\[DEBUG\]", said)) == {"runner.runs.index"}
+    assert "0 of 2 jobs are in " in said
+    assert "[DEBUG]" not in execute(tmp_path, "dataset=xor", *FEW)
+
+
+def test_a_second_process_at_a_search_with_one_owner_is_refused(tmp_path: Path) -> None:
+    words = ("dataset=xor", *FEW, "search=random", "search.trials=2", "optimizer.lr=interval(1,2)")
+    execute(tmp_path, *words)
+    with (tmp_path / "search.db.lock").open("r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)  # of every search in it
+        said = execute(tmp_path, *words, "search.trials=4", code=2)
+    assert "another process is at this same search" in said

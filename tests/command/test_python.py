@@ -167,3 +167,18 @@ def test_tracking_does_what_the_command_does(tmp_path: Path) -> None:
     assert done.stdout.count("/#/experiments/") == 2
     with pytest.raises(ConfigError, match="contradict"):
         run([*SHORT, "tracking=none"], tracking=True)
+
+
+def test_a_recorded_run_is_gone_on_with(tmp_path: Path) -> None:
+    words, more = [*SHORT, "training.log_every=1"], "training.iterations=40"
+    run(words, tmp_path / "run")
+    resumed = run(f"resume={tmp_path / 'run'} {more}")
+    np.testing.assert_array_equal(resumed["train/cost"], run([*words, more])["train/cost"])
+    assert resumed.status == load(tmp_path / "run").status == "finished"  # type: ignore[union-attr]
+    assert not list(tmp_path.rglob("tracking.json"))
+    with pytest.raises(ConfigError, match="the run has finished"):
+        run([f"resume={tmp_path / 'run'}"])
+    with pytest.raises(ConfigError, match="goes on with a run as it was recorded"):
+        run([f"resume={tmp_path / 'run'}", more], tmp_path / "other")
+    with pytest.raises(ConfigError, match="nowhere holds no run"):
+        run("resume=nowhere")

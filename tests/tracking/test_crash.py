@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from runner.runs import journal
@@ -39,6 +40,13 @@ def test_kill_9_at_random_moments_loses_and_doubles_nothing(tmp_path, victim, mo
     began, values = kills.check(tmp_path)
     assert began > moments // 2
     assert values > 100
+
+
+@pytest.mark.slow
+def test_a_sweep_killed_in_a_fixed_directory_is_finished_by_the_same_command():
+    tally = benchmark("sweep_kills").killed_until_done(np.random.default_rng(1), 3, jobs=40, fixed=True)
+    assert tally.kills
+    assert not any(tally[1:]), tally
 
 
 @contextlib.contextmanager

@@ -1,17 +1,13 @@
-"""A search: trials are asked of an Optuna sampler in batches, trained as stacks, and what they gave is told to it.
-
-The sampler draws from its seed and from what it was told, in this order. So a search is gone on with by asking and
-telling again what the ledger holds: the next batch is the one that a search never stopped would have asked for.
-"""
+"""A search: trials are asked of an Optuna sampler in batches, trained as stacks, and what they gave is told to it."""
 
 import hashlib
 import json
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runner.experiment.experiment import Experiment
 from runner.experiment.samplers import SearchOptions
@@ -20,12 +16,27 @@ from runner.runs import journal
 from runner.runs.names import short_name
 from runner.runs.result import Result
 from runner.sweeps.search.halving import Halving, at_rungs, rung_steps
-from runner.sweeps.search.ledger import Ledger, Trial
-from runner.sweeps.search.space import Space
+from runner.sweeps.search.ledger import Trial
+from runner.sweeps.search.space import Interval, Space
 from runner.training.train import Prune
+
+UNDECISIVE = ("trials", "storage", "study", "timeout")
 
 # Trains these trials; the results, by number, of those that were begun.
 Train = Callable[[Sequence[Trial], Callable[[Experiment], Prune] | None], Mapping[int, Result]]
+
+
+class Book(Protocol):
+    """Where the trials of a search are kept, and drawn: a ledger of its own, or an Optuna study."""
+
+    def claim(self) -> Sequence[Trial]:
+        """The trials that this process is to train now; none where none are left."""
+
+    def settle(self, trials: Sequence[Trial]) -> None:
+        """Keep how these have ended."""
+
+    def trials(self) -> list[Trial]:
+        """All trials of the search, in their order."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +59,36 @@ class Search:
             problems.append(f"objective.metric is {names} in different trials: name one that all of them have.")
         if options.pruning and len(probes[0].objectives) > 1:
             problems.append("search.pruning compares one number at each rung: it is for a single objective.")
+        limits = options.limits
+        if limits.single and len(itself.objectives) > 1:
+            problems.append(f"search={options.name} is for a single objective: search=tpe or nsga2 takes several.")
+        if limits.listed:
+            problems += [
+                f"{one.key}: search={options.name} takes what is listed, and an interval has no end of numbers. Give "
+                f"a list or range(), or take search=tpe."
+                for one in space.ranges
+                if isinstance(one, Interval)
+            ]
         if problems:
             raise ConfigError(problems)
         return cls(space, options, itself)
 
     @property
+    def wanted(self) -> int:
+        """How many trials there are to be."""
+        return int(min(self.options.trials, self.space.size)) if self.options.limits.listed else self.options.trials
+
+    @property
     def id(self) -> str:
-        """A digest of what decides which trials there are; `trials` only says how many of them."""
-        how = {key: value for key, value in vars(self.options).items() if key not in ("trials", "storage")}
+        """A digest of what decides which trials there are; how many of them and where they are kept does not."""
+        how = {key: value for key, value in vars(self.options).items() if key not in UNDECISIVE}
         decisive = [self.probe.key(), self.space.ranges, how, version("optuna")]
+        decisive += [self.space.conditions] if self.space.conditions else []
         return hashlib.sha256(json.dumps(decisive, sort_keys=True, default=str).encode()).hexdigest()[:10]
 
     def name(self, trial: Trial) -> str:
         """What a trial is called: what is searched over, and nothing that all of them share."""
-        return short_name(one.override(trial.drawn[one.key]) for one in self.space.ranges)
+        return short_name(self.space.chosen(trial.drawn))
 
     def found(self, trials: Sequence[Trial]) -> dict[str, Any]:
         """What a search has come to, as MLflow's parameters: the best trial's values, or the front."""
@@ -69,56 +96,33 @@ class Search:
         front = best(trials)
         if len(self.probe.objectives) > 1:
             return found | {"front": json.dumps([self.name(trial) for trial in front])}
-        for one in self.space.ranges if front else ():
-            key, _, value = one.override(front[0].drawn[one.key]).partition("=")
+        for text in self.space.chosen(front[0].drawn) if front else ():
+            key, _, value = text.partition("=")
             found[f"best/{key.lstrip('+')}"] = value
         return found
 
-    def run(self, ledger: Ledger, train: Train, told: Callable[[Sequence[Trial]], None] = lambda trials: None) -> None:
-        """Ask, train and tell until there are as many trials as wanted, or training was interrupted.
+    def run(self, book: Book, train: Train, told: Callable[[Sequence[Trial]], None] = lambda trials: None) -> bool:
+        """Claim, train and settle until no trial is left, training was interrupted or the time is up: whether it is.
 
-        `told` is given all trials that have ended, after each batch.
+        `told` is given all trials, after each batch.
         """
-        sampler = _Sampler(self)
-        trials = ledger.trials()
-        for number in dict.fromkeys(trial.batch for trial in trials):
-            asked = [trial for trial in trials if trial.batch == number]
-            sampler.ask(len(asked))
-            if any(trial.status is None for trial in asked):
-                asked = self._finish(asked, ledger, train)
-                trials = [*(trial for trial in trials if trial.batch != number), *asked]
-                told(trials)
-                if any(trial.status is None for trial in asked):
-                    return
-            sampler.tell(asked)
-        while len(trials) < self.options.trials:
-            number = 1 + (trials[-1].batch if trials else -1)
-            first, size = len(trials), min(self.options.batch, self.options.trials - len(trials))
-            drawn = sampler.ask(size)
-            asked = [Trial(first + place, number, one) for place, one in enumerate(drawn)]
-            ledger.write(asked)
-            asked = self._finish(asked, ledger, train)
-            trials += asked
-            told(trials)
-            if any(trial.status is None for trial in asked):
-                return
-            sampler.tell(asked)
+        began, most = time.monotonic(), self.options.timeout or math.inf
+        while batch := book.claim() if time.monotonic() - began < most else ():
+            ended = self._trained(batch, book, train)
+            book.settle(ended)
+            told(book.trials())
+            if len(ended) < len(batch):
+                return False
+        return time.monotonic() - began >= most
 
-    def first_batch(self) -> list[Mapping[str, Any]]:
-        """What the sampler draws first, when nothing is known."""
-        return _Sampler(self).ask(min(self.options.batch, self.options.trials))
-
-    def _finish(self, batch: Sequence[Trial], ledger: Ledger, train: Train) -> list[Trial]:
-        """Train those of a batch that have not ended, and note how they did."""
-        open_ones = [trial for trial in batch if trial.status is None]
-        results = train(open_ones, self._halving(ledger.trials()) if self.options.pruning else None)
-        ended = {
-            trial.number: self._ended(trial, results[trial.number])
-            for trial in open_ones
+    def _trained(self, batch: Sequence[Trial], book: Book, train: Train) -> list[Trial]:
+        """Those of a batch that have ended, and how."""
+        results = train(batch, self._halving(book.trials()) if self.options.pruning else None)
+        return [
+            self._ended(trial, results[trial.number])
+            for trial in batch
             if trial.number in results and results[trial.number].status not in (None, "interrupted")
-        }
-        ledger.write(list(ended.values()))
-        return [ended.get(trial.number, trial) for trial in batch]
+        ]
 
     def _ended(self, trial: Trial, result: Result) -> Trial:
         objectives = [one.sign * result.last.get(one.metric, math.nan) for one in result.experiment.objectives]
@@ -152,38 +156,6 @@ class Search:
         return lambda experiment: Halving(experiment.recipe.plan.iterations, reduction, pools)
 
 
-class _Sampler:
-    """Optuna's study of a search, in memory."""
-
-    def __init__(self, search: Search):
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
-        directions: list[Any] = ["minimize"] * len(search.probe.objectives)
-        self.study = optuna.create_study(sampler=search.options.make(), directions=directions)
-        self.distributions = search.space.distributions()
-        self.asked: list[Any] = []
-
-    def ask(self, count: int) -> list[Mapping[str, Any]]:
-        """What is drawn for the next trials, by key."""
-        self.asked = [self.study.ask(self.distributions) for _ in range(count)]
-        return [trial.params for trial in self.asked]
-
-    def tell(self, batch: Sequence[Trial]) -> None:
-        """How the trials asked for last have done."""
-        from optuna.trial import TrialState
-
-        for trial, ended in zip(self.asked, batch, strict=True):
-            if ended.status == "error":
-                self.study.tell(trial, state=TrialState.FAIL)
-            elif ended.status == "pruned":
-                for rung, value in enumerate(ended.rungs):
-                    trial.report(value, rung)
-                self.study.tell(trial, state=TrialState.PRUNED)
-            else:
-                self.study.tell(trial, list(ended.objectives))
-
-
 def best(trials: Sequence[Trial]) -> list[Trial]:
     """The best trial that ran to its end; of several objectives the Pareto front: those that no other is as good as
 
@@ -197,11 +169,3 @@ def best(trials: Sequence[Trial]) -> list[Trial]:
 
 def _dominates(one: Sequence[float], other: Sequence[float]) -> bool:
     return all(a <= b for a, b in zip(one, other, strict=True)) and list(one) != list(other)
-
-
-def storage(options: SearchOptions) -> Path:
-    """The file of the ledger; where it cannot be made, that is a mistake in the configuration."""
-    path = Path(options.storage).absolute()
-    if not path.parent.is_dir():
-        raise ConfigError([f"search.storage={options.storage}: there is no directory {path.parent}."])
-    return path

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from runner.experiment.compose import Composer
 from runner.experiment.schema import ConfigError
-from runner.sweeps.search.space import Interval, Listed, space_of
+from runner.sweeps.search.space import Condition, Interval, Listed, space_of
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +90,40 @@ def test_every_combination_of_the_borders_is_probed_where_they_are_few(composer:
     inits, optimizers = (len(composer.loader.get_group_options(group)) for group in ("init", "optimizer"))
     assert len(many.probes()) == inits + optimizers + 2
     assert len({override for probe in many.probes() for override in probe} - {"search=none"}) == inits + optimizers + 2
+
+
+def test_a_range_over_what_only_some_options_have_is_drawn_where_there_is_one(composer: Composer) -> None:
+    words = ["optimizer=gd,momentum,nesterov", "optimizer.momentum=interval(.5,.99)", "init=normal,zeros", "seed=1,2"]
+    space = space_of(composer, words)
+    assert space.conditions == {"optimizer.momentum": Condition("optimizer", (1, 2))}
+    probes = space.probes()
+    assert any("optimizer=gd" in probe for probe in probes)
+    for probe in probes:
+        assert any(text.startswith("optimizer.momentum=") for text in probe) == ("optimizer=gd" not in probe)
+        composer.compose(probe)
+    # Without a choice among the options there is no condition, and a key that none has is a mistake as ever.
+    assert space_of(composer, words[1:]).conditions == {}
+    assert space_of(composer, ["optimizer=gd,adam", *words[1:]]).conditions == {}
+
+
+SHOWN = {
+    "init=zeros,he_normal": ["zeros", "he_normal"],
+    "optimizer.lr=0.1,1": [0.1, 1],
+    "architecture.hidden=[4],[8,8]": ["[4]", "[8,8]"],
+    "training.shrink=true,false": [True, False],
+    "x=1,1.0,true": ["1", "1.0", "true"],
+    "seed=range(2,8,3)": [2, 5],
+    "seed=range(5,1,-2)": [5, 3],
+    "architecture.dropout=range(0,0.5,0.1)": [0.0, 0.1, 0.2, 0.30000000000000004, 0.4],
+}
+
+
+@pytest.mark.parametrize("text", SHOWN)
+def test_a_study_shows_values_and_they_are_found_again(composer: Composer, text: str) -> None:
+    (one,) = space_of(composer, [text]).ranges
+    assert isinstance(one, Listed)
+    assert one.scalars == SHOWN[text]
+    distribution = one.shown()
+    for position, value in enumerate(one.scalars):
+        assert one.position(value) == position
+        assert distribution._contains(distribution.to_internal_repr(value))
