@@ -27,8 +27,7 @@ def csv(
 ) -> Dataset:
     """Rows from a table: text with any mark between the columns, also packed; parquet, feather, JSON, Excel, ARFF.
 
-    What the file is, is seen from its content. The defaults here are how runs of before read it, so that they replay;
-    the configuration's are `auto`.
+    What the file is, is seen from its content. The defaults are those of old runs, the configuration's are `auto`.
 
     Arguments:
         path: the file.
@@ -41,8 +40,7 @@ def csv(
         header: whether the first line names the columns; auto looks whether it looks like data.
         encoding: of a text: auto is UTF-8, UTF-16 by its mark, else as Windows wrote it.
         decimal: the mark before the fractions; auto sees it.
-        na: words that stand for no value; auto takes the usual ones, also in a list ([auto, -999]); None only
-            empty cells and nan.
+        na: words that stand for no value; auto: the usual ones, also in a list ([auto, -999]); None: empty cells, nan.
         missing: refuse names the place of a missing value; drop leaves such rows out; else `prepare` fills it in.
         encode: auto makes numbers of labels, dates and yes/no, and leaves out what names rows; none takes numbers only.
         group: a column that says which rows belong together (dataset.split=group), and is no input.
@@ -59,7 +57,6 @@ def csv(
     targets = target if isinstance(target, list) else [target]
     rules = Rules(targets, task, columns, na, missing, encode, group)
     asked = Format(delimiter, header, encoding, decimal, rules.words)
-    spelled = [*targets, *([] if group is None else [group])]  # the columns that stay as they are spelled
-    sheet = read_sheet(existing(path), asked, spelled)
-    tested = None if test_path is None else read_sheet(existing(test_path, "dataset.test_path"), asked, spelled)
+    sheet = read_sheet(existing(path), asked, rules.spelled)
+    tested = None if test_path is None else read_sheet(existing(test_path, "dataset.test_path"), asked, rules.spelled)
     return learned("csv", sheet, rules, tested)

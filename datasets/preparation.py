@@ -62,11 +62,8 @@ def prepare(
     Raises DataError where the data, or an option for this data, cannot be used.
 
     >>> from datasets.parity import parity
-    >>> prepared = prepare(parity(n=4), scaling="unit")
-    >>> prepared.train.X.ravel().round(3).tolist()
+    >>> prepare(parity(n=4), scaling="unit").train.X.ravel().round(3).tolist()
     [0.0, 0.333, 0.667, 1.0]
-    >>> prepared.scaling
-    Scaling(shift=array([1.]), scale=array([3.]))
     """
     _check_divisor(scaling, divisor)
     if dataset.stream is not None:
@@ -75,12 +72,9 @@ def prepare(
     dataset = _parted(dataset, split, test_fraction, validation, split_seed, folds, fold)
     _every_class_trains(dataset)
     dataset = targets_scaled(encoded(dataset), target_scaling)
-    if class_weight is not None:
-        dataset = replace(dataset, class_weight=weights_of(dataset))
+    dataset = dataset if class_weight is None else replace(dataset, class_weight=weights_of(dataset))
     if scaling == "auto":
-        X, measured = dataset.train.X, ... if dataset.encoding is None else dataset.encoding.measured
-        scaling, divisor, note = automatic(X[:1000], X.min(axis=0), X.max(axis=0), sizes_of(X)[measured])
-        dataset = replace(dataset, notes=(*dataset.notes, *filter(None, [note])))
+        scaling, divisor, dataset = _scaling_found(dataset)
     fitted = _fit(dataset.train.X, scaling, divisor)
     return dataset if fitted is None else _scale(dataset, measured_only(fitted, dataset.encoding), scaling)
 
@@ -109,6 +103,13 @@ def _streamed(
     _no_test_set_yet(dataset, parts[0])
     assert dataset.stream is not None
     return dataset.stream.prepared(dataset, scaling, divisor, parts)
+
+
+def _scaling_found(dataset: Dataset) -> tuple[Scalings, float | None, Dataset]:
+    """What scaling=auto is here, said in a note."""
+    X, measured = dataset.train.X, ... if dataset.encoding is None else dataset.encoding.measured
+    scaling, divisor, note = automatic(X[:1000], X.min(axis=0), X.max(axis=0), sizes_of(X)[measured])
+    return scaling, divisor, replace(dataset, notes=(*dataset.notes, *filter(None, [note])))
 
 
 def _parted(

@@ -147,6 +147,15 @@ def test_no_module_is_called_utils() -> None:
     assert not [path for path in SOURCES if path.stem in ("utils", "helpers", "common", "misc")]
 
 
+def test_functions_fit_a_screen_and_files_are_read_in_one_sitting() -> None:
+    for path in SOURCES:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 400, name(path)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 50, f"{name(path)}: {node.name}"
+
+
 def test_every_command_goes_through_the_one_door() -> None:
     """What is refused is printed in one place, and a door of its own would have exit codes of its own."""
     for path in SOURCES:

@@ -29,6 +29,11 @@ class Rules(NamedTuple):
     group: str | int | None
 
     @property
+    def spelled(self) -> list[str | int]:
+        """The columns that stay as they are spelled."""
+        return [*self.target, *([] if self.group is None else [self.group])]
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The words that stand for no value; in runs of before only nan did."""
         return ("nan",) if self.na is None else words_of(self.na)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,13 +71,7 @@ def rows_of(
         return _table(path, width, encoding, target, asked or Format(), keep, names)
     if keep:
         raise DataError(f"--keep={keep[0]} names a column of a table, and {file} holds arrays.")
-    if kind == "hdf5":
-        with opened(file) as archive:
-            array = array_at(archive, inputs, file)
-    else:
-        with npz.opened(file) as archive:
-            array = npz.array_at(archive, inputs, file)
-    X, _ = as_inputs(array, f"'{inputs}' in {file}", fewest=1, missing=encoding is not None)
+    X, _ = as_inputs(_array(kind, file, inputs), f"'{inputs}' in {file}", fewest=1, missing=encoding is not None)
     asks = width if encoding is None else len(encoding.columns)
     if X.shape[1] != asks:
         raise DataError(
@@ -85,6 +80,14 @@ def rows_of(
     if encoding is None:
         return Unlabelled(X, np.ones(len(X), dtype=bool))
     return _encoded(encoding, X, [], lambda row: f"row {row} (counted from 0)", len(X))
+
+
+def _array(kind: str, file: Path, name: str) -> Any:
+    if kind == "hdf5":
+        with opened(file) as archive:
+            return array_at(archive, name, file)
+    with npz.opened(file) as archive:
+        return npz.array_at(archive, name, file)
 
 
 def _table(

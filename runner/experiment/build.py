@@ -22,7 +22,6 @@ from runner.experiment.data import (
     Streamed,
     constant_of,
     head_of,
-    label_values,
     load,
     score_of,
     scored_as,
@@ -31,6 +30,7 @@ from runner.experiment.data import (
 )
 from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target
 from runner.experiment.groups import call, function, problems_of
+from runner.experiment.heads import head_for, head_problems, label_problems
 from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
 from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
@@ -186,9 +186,9 @@ def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
     _refuse(_unlike_own(architecture, dataset, plain))
     if architecture.own is not None and dataset.targets is not None:
         dataset = unscaled(dataset)
-    output, loss = _head(architecture, dataset)
-    _refuse(_head_problems(architecture, dataset, output, loss))
-    _refuse(_label_problems(plain, architecture, dataset, output))
+    output, loss = head_for(architecture, dataset)
+    _refuse(head_problems(architecture, dataset, output, loss))
+    _refuse(label_problems(plain, architecture, dataset, output))
     sets, labels = sets_of(dataset, output, plain["dtype"])
     source = source_of(dataset, output, plain["dtype"], labels)
     return Material(dataset, architecture, output, loss, sets, labels, source)
@@ -340,56 +340,6 @@ def _unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, A
     if architecture.own is not None and dataset.class_weight is not None:
         problems.append("dataset.class_weight must be null with architecture=own, whose cost is its own.")
     return problems
-
-
-def _head(architecture: Architecture, dataset: Dataset) -> tuple[str, str]:
-    """The output function and the loss, `auto` filled in from the labels."""
-    output, loss = architecture.output, architecture.loss
-    if output == "auto" and dataset.classes is None:
-        output = "sigmoid" if dataset.several else "identity"
-    elif output == "auto":
-        output = "sigmoid" if len(dataset.classes or ()) == 2 else "softmax"
-    if loss == "auto":
-        labelled = dataset.classes is not None or dataset.several
-        loss = "cross_entropy" if output in losses.PROBABILITIES and labelled else "mean_squared_error"
-    return output, loss
-
-
-def _head_problems(architecture: Architecture, dataset: Dataset, output: str, loss: str) -> list[str]:
-    problems = []
-    if loss.startswith("cross_entropy") and output not in losses.PROBABILITIES:
-        problems.append(
-            f"architecture.loss={loss} needs probabilities: architecture.output sigmoid or softmax. Got {output!r}"
-            + (" (auto: the targets are numbers, not classes)." if architecture.output == "auto" else ".")
-        )
-    elif loss.startswith("cross_entropy") and dataset.classes is None and not dataset.several:
-        problems.append(f"architecture.loss={loss} needs classes, and the targets of {dataset.name} are numbers.")
-    if output == "softmax" and dataset.classes is None:
-        asked = "output=softmax" if architecture.own is None else "labels=one_hot"
-        problems.append(f"architecture.{asked} needs classes, and the targets of {dataset.name} are numbers.")
-    return problems
-
-
-def _label_problems(plain: dict[str, Any], architecture: Architecture, dataset: Dataset, output: str) -> list[str]:
-    """Labels that the output function cannot reach are refused, unless the configuration says that it knows."""
-    if output == "softmax" or architecture.output == "auto" or plain["allow_unreachable_labels"]:
-        return []
-    low, high = losses.OUTPUTS[output].low, losses.OUTPUTS[output].high
-    if dataset.classes is not None:
-        values = label_values(dataset)
-    elif dataset.stream is not None:
-        values = np.unique([dataset.stream.targets.y.low, dataset.stream.targets.y.high])
-    else:
-        values = np.unique(dataset.train.y)
-    outside = [f"{value:g}" for value in values if not low <= value <= high]
-    if not outside:
-        return []
-    what = ", ".join(outside[:5]) + (", ..." if len(outside) > 5 else "")
-    return [
-        f"architecture.output={output} gives values in ({low:g}, {high:g}), and {dataset.name} has the "
-        f"label{'s' if len(outside) > 1 else ''} {what}. architecture.output=auto fits the labels; "
-        "allow_unreachable_labels=true trains all the same."
-    ]
 
 
 def _fault_problems(plain: dict[str, Any], data: Material, fault: faults.Fault) -> list[str]:

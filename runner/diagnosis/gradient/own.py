@@ -46,32 +46,17 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     network = _maker(recipe)()
     parts = kind_of(recipe).parts
     theta = gradcheck.scratch(parts, seed)
-    back = generators(*[each for each in network.functions if each is not None])
-
-    def cost(theta: Array) -> float:
-        network.write(theta)
-        back()
-        still(seed)
-        return network.cost(X, Y)
-
-    def gradient(theta: Array) -> Array:
-        network.write(theta)
-        back()
-        still(seed)
-        return network.gradient(X, Y)
-
+    at, fresh = Point(theta, X, Y, seed), _maker(recipe)
+    cost, gradient = _functions(network, at)
     costs = gradcheck.one_by_one(cost)
     samples = gradcheck.SAMPLES if len(theta) < WIDE else gradcheck.SAMPLES // 2
-
-    fresh = _maker(recipe)
     with watched(network.label):
-        seen = verdicts(fresh, Point(theta, X, Y, seed))
+        seen = verdicts(fresh, at)
         if seen.followed:
             true = np.concatenate([each.true.ravel() for each in seen.arrays])
             found = gradcheck.compared(gradient(theta), gradient(theta), true, parts, samples, seed)
         else:
             found = gradcheck.check(costs, gradient, theta, parts, samples, seed)
-    at = Point(theta, X, Y, seed)
     of_cost = _cost_mistake(fresh, recipe, at)
     if of_cost is not None:
         return _of_cost(found, of_cost)
@@ -82,9 +67,8 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
     if found.ok:
         of_answers = always_the_same(fresh, [_few(recipe, at, number) for number in range(3)], seconds)
         if of_answers is not None:
-            return found._replace(
-                ok=False, mistake=Mistake(of_answers.kind, None, of_answers.sentence, {}), lines=(of_answers,)
-            )
+            mistake = Mistake(of_answers.kind, None, of_answers.sentence, {})
+            return found._replace(ok=False, mistake=mistake, lines=(of_answers,))
         found = found._replace(note=_slopeless(found))
         return _stepped(found, fresh, network, gradient, recipe, at, 1.0, seconds)
     if seen.followed and _all_minus(found):
@@ -102,6 +86,25 @@ def check_own(recipe: Recipe, seed: int = 0, seconds: float = SECONDS) -> Check:
         if adds and not found.lines:
             found = _lines(found, fresh, recipe, at, seconds, 1.0)
     return _named(found, costs, theta, parts, recipe, network, seconds)
+
+
+def _functions(network: OwnNetwork, at: Point) -> tuple[Callable[[Array], float], Callable[[Array], Array]]:
+    """Its cost and its gradient on the rows of `at`, as functions of θ alone: every draw is the same at each call."""
+    back = generators(*[each for each in network.functions if each is not None])
+
+    def cost(theta: Array) -> float:
+        network.write(theta)
+        back()
+        still(at.seed)
+        return network.cost(at.X, at.Y)
+
+    def gradient(theta: Array) -> Array:
+        network.write(theta)
+        back()
+        still(at.seed)
+        return network.gradient(at.X, at.Y)
+
+    return cost, gradient
 
 
 def _slopeless(found: Check) -> str | None:
