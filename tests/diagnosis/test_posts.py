@@ -82,7 +82,7 @@ def test_findings_are_in_the_summary_the_journal_and_the_tags(tmp_path: Path) ->
     experiment = compose_with(composer, ["experiment=posts/xor", "tracking=none"])
     results = run([Job(experiment, tmp_path / "run", "xor")])
     followed: list[Path] = []
-    findings.diagnose(results, composer, followed.append)
+    findings.diagnose(results, composer, follow=followed.append)
     assert followed == [tmp_path / "run"]
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     found = summary["findings"]
