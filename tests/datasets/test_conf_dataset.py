@@ -21,7 +21,7 @@ DELIBERATE = {
     "cats": {"scaling": "divide", "divisor": 255.0},
     "csv": {**LOOKED_AT, "delimiter": "auto", "header": "auto", "decimal": "auto", "encode": "auto"},
     "h5": LOOKED_AT,
-    "given": {"scaling": "auto", "target_scaling": "auto"},
+    "given": {**LOOKED_AT, "encode": "auto"},
     "images": {"scaling": "auto", "target_scaling": "auto"},
     "sklearn": {"scaling": "auto", "target_scaling": "auto"},
     "npz": LOOKED_AT,

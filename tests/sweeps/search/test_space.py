@@ -114,7 +114,7 @@ SHOWN = {
     "x=1,1.0,true": ["1", "1.0", "True"],
     "seed=range(2,8,3)": [2, 5],
     "seed=range(5,1,-2)": [5, 3],
-    "architecture.dropout=range(0,0.5,0.1)": [0.0, 0.1, 0.2, 0.30000000000000004, 0.4],
+    "architecture.dropout=range(0,0.5,0.1)": [0.0, 0.1, 0.2, 0.3, 0.4],
 }
 
 

@@ -65,7 +65,7 @@ def test_optuna_loads_every_trial_with_its_values_and_states(storage: str) -> No
     assert found.best_value == min(trial.value for trial in found.trials)
     assert len({trial.user_attrs["directory"] for trial in found.trials}) == 64
     assert all(("optimizer.momentum" in one.params) == (one.params["optimizer"] == "momentum") for one in found.trials)
-    assert set(optuna.importance.get_param_importances(found)) == {"optimizer", "optimizer.lr", "seed"}
+    assert {"optimizer", "optimizer.lr", "seed"} <= set(optuna.importance.get_param_importances(found))
     assert len(runs) == 48
 
 
