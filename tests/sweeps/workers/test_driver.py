@@ -124,7 +124,8 @@ def test_an_interrupt_ends_those_running_and_begins_no_more(composer: Composer, 
     made = jobs(composer, tmp_path, "dataset=xor", "optimizer=gd,adam,momentum,adagrad", "training.iterations=2000000")
     crew = Processes(2)
     results = executor.run(made, [[0], [1], [2], [3]], crew, progress=after_a_row, stop=stop)
-    assert [result.status for result in results] == ["interrupted"] * 2
+    assert 1 <= len(results) <= 2  # the second worker may not have begun when the first tells of a row
+    assert {result.status for result in results} == {"interrupted"}
     assert all((result.directory / "checkpoint.npz").exists() for result in results)
 
 
