@@ -181,11 +181,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def memory(pid: int) -> int:
-    """Resident bytes of a process; 0 where it is gone. On Linux pages that n processes share count 1/n in each: a fork
-    shares all that this process holds, and must not be ended for it."""
+    """Resident bytes of a process; 0 where it is gone. On Linux only what it shares with no other: a fork shares all
+    that this process holds, and must not be ended for it."""
     if LINUX:
         with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/smaps_rollup") as file:
-            return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Pss:"))
+            return sum(int(line.split()[1]) * 1024 for line in file if line.startswith("Private_"))
         with contextlib.suppress(OSError, ValueError, IndexError), open(f"/proc/{pid}/statm") as file:  # old kernels
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return 0
