@@ -234,6 +234,9 @@ def test_the_python_of_the_pages_runs(block: str, folder: Path) -> None:
     where = re.search(r'"(outputs/[^"]+)"', block)
     words = ["dataset=csv", "dataset.path=my.csv", "dataset.target=label", "training.iterations=20"]
     words += [f"hydra.run.dir={where[1] if where else 'run'}", *["tracking=none"] * ("mlflow" not in block)]
+    if "study.db" in block:  # of a search, as the page has it above, with fewer trials
+        words = ["dataset=xor", "training.iterations=20", "tracking=none", "search=tpe", "search.trials=12"]
+        words += ["search.storage=sqlite:///study.db", "optimizer.lr=tag(log,interval(1e-4,10))"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     environment["PYTHONPATH"] = str(ROOT)
     begun = [sys.executable, "-m", "runner", *words]
