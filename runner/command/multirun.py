@@ -124,11 +124,11 @@ def _trained(here: Session, planned: Planned, whole: Whole, master: DictConfig, 
 
 
 def conclude(here: Session, order: Sweep) -> None:
-    """The end of a sweep, whoever trained it: also where Hydra's own launchers ran its jobs in other processes."""
-    elsewhere = {} if here.made or here.done else here.index.ended(set(order.keys), journal.STATUSES)
+    """The end of a sweep, whoever trained it: also where Hydra's own launchers ran its jobs, here or in other processes."""
+    elsewhere = {} if here.whole else here.index.ended(set(order.keys), journal.STATUSES)
     if elsewhere:
         directory = next(iter(elsewhere.values())).parent
-        here.whole = here.whole or Whole(sweep_id(order.keys), directory)
+        here.whole = Whole(sweep_id(order.keys), directory)
         here.start_tracking(order.experiments[0])
         for found in elsewhere.values():
             membership.join(found, here.whole.id)
@@ -137,7 +137,7 @@ def conclude(here: Session, order: Sweep) -> None:
     jobs = zip(order.keys, order.experiments, order.names, strict=True)
     here.results = [result for key, experiment, name in jobs if (result := here.found(key, experiment, name))]
     for result in here.results if elsewhere else ():
-        result.skipped = False  # it was made by this command, only not in this process
+        result.skipped = False  # it was made by this command, only not by our launcher
     if here.whole:
         conclude_sweep(here, here.whole, here.results)
 
