@@ -13,15 +13,15 @@ it lies beside every model, and the model reads the rows that it is sent by that
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from datasets.days import Order, days_of
-
 Array = np.ndarray[Any, Any]
 Kind = Literal["number", "boolean", "date", "category"]
+Order = Literal["", "ymd", "dmy", "mdy"]
 
 # The words that people write where there is no value; capitals do not matter.
 MISSING_WORDS = (
@@ -30,12 +30,17 @@ MISSING_WORDS = (
     *("-1.#ind", "1.#ind", "-1.#qnan", "1.#qnan", "missing", "—", "–"),
 )
 TRUTHS = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0, "t": 1.0, "f": 0.0, "y": 1.0, "n": 0.0}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 BLOCK = 2048  # rows
 UNSEEN = -1.0  # the raw number of a label that the training rows do not have
 GROUPED = {  # numbers with marks between the thousands, by their decimal mark
     ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?|[+-]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+(?:\.\d*)?"),
     ",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?|[+-]?\d{1,3}(?:[ '\u00a0\u202f]\d{3})+(?:,\d*)?"),
 }
+DAY = re.compile(
+    r"(\d{1,4})([-/.])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
+    r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?(?: ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?"
+)
 
 
 class Column(NamedTuple):
@@ -358,3 +363,38 @@ def _float(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def days_of(value: Any, order: Order) -> float | None:
+    """A day and time as days since 1970-01-01, or None where it is none in this order of day, month and year.
+
+    >>> days_of("1970-01-02 12:00", "ymd"), days_of("02/01/1970", "dmy"), days_of("13/13/1970", "dmy")
+    (1.5, 1.0, None)
+    """
+    if isinstance(value, np.datetime64):
+        return float((value - np.datetime64(0, "D")) / np.timedelta64(1, "us")) / 86_400e6
+    if isinstance(value, date):
+        time = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+        zone = time.utcoffset()
+        return (time.replace(tzinfo=None) - datetime(1970, 1, 1) - (zone or timedelta())).total_seconds() / 86_400
+    if isinstance(value, int | float):
+        return float(value)  # a number of days already
+    if (found := DAY.fullmatch(str(value).strip())) is None:
+        return None
+    parts = dict(zip(order, (found[1], found[3], found[4]), strict=True))
+    if len(parts["y"]) not in (2, 4) or max(len(parts["m"]) if parts["m"].isdigit() else 0, len(parts["d"])) > 2:
+        return None
+    year = int(parts["y"]) if len(parts["y"]) == 4 else int(parts["y"]) + (1900 if int(parts["y"]) > 68 else 2000)
+    month = parts["m"].lower()
+    try:
+        if not parts["d"].isdigit():
+            return None
+        day = date(year, int(month) if month.isdigit() else MONTHS.index(month) + 1, int(parts["d"]))
+    except ValueError:
+        return None
+    hours, minutes, seconds = int(found[5] or 0), int(found[6] or 0), float(found[7] or 0)
+    if hours > 23 or minutes > 59 or seconds >= 60:
+        return None
+    if (behind := found[8] or "Z") not in ("Z", "UTC"):
+        minutes -= int(behind[0] + "1") * (int(behind[1:3]) * 60 + int(behind[-2:]))
+    return (day - date(1970, 1, 1)).days + (hours * 3600 + minutes * 60 + seconds) / 86_400

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets.days import days_of
-from datasets.encoding import is_missing, number_of
+from datasets.encoding import days_of, is_missing, number_of
 from datasets.files.sheet import Format
 from datasets.types import DataError
 

@@ -7,8 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from datasets.days import days_of
-from datasets.encoding import Column, Encoding, Order, coded_of, is_missing, label_of, number_of, without
+from datasets.encoding import Column, Encoding, Order, coded_of, days_of, is_missing, label_of, number_of, without
 from datasets.files.sheet import Sheet
 from datasets.files.tables import listed, na_with, nearest, override
 from datasets.types import DataError

@@ -106,8 +106,8 @@ def _asked(order: Order) -> str:
 def run_task(config: DictConfig) -> float:
     """One run in the directory that Hydra has made; returns its objective, for Hydra's own sweepers."""
     about = HydraConfig.get()
-    here = session.current()
     with refusals():
+        here = session.current(about)
         experiment = here.checked.experiment(list(about.overrides.task))
         screen.introduce(experiment)
         results = here.run([Job(experiment, Path(about.runtime.output_dir), run_name(experiment))])

@@ -124,7 +124,7 @@ def _trained(here: Session, planned: Planned, whole: Whole, master: DictConfig, 
 
 
 def conclude(here: Session, order: Sweep) -> None:
-    """The end of a sweep, whoever trained it: also where Hydra's own launchers ran its jobs, here or in other processes."""
+    """The end of a sweep, whoever trained it: Hydra's own launchers, too, here or in other processes."""
     elsewhere = {} if here.whole else here.index.ended(set(order.keys), journal.STATUSES)
     if elsewhere:
         directory = next(iter(elsewhere.values())).parent

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runner.command.checked import Checked, Order
 from runner.experiment.experiment import Experiment
-from runner.experiment.sources import BUILT_IN, Sources
+from runner.experiment.sources import BUILT_IN, Sources, of_job
 from runner.runs.files import hide, relative
 from runner.runs.gradients import GradientChecks
 from runner.runs.index import Index
@@ -202,10 +202,12 @@ def begin(sources: Sources, words: Sequence[str]) -> Session:
     return _session.get()
 
 
-def current() -> Session:
-    """The session of this process; a worker that a Hydra launcher has started gets one of its own."""
+def current(about: Any = None) -> Session:
+    """The session of this process. A worker that a Hydra launcher has started gets one of its own, over the yaml files
+    that its job was composed from: `about` is Hydra's node of it.
+    """
     if _session.get(None) is None:
-        _session.set(Session())
+        _session.set(Session(BUILT_IN if about is None else of_job(about)))
     return _session.get()
 
 

@@ -74,6 +74,14 @@ class Sources(NamedTuple):
 BUILT_IN = Sources()
 
 
+def of_job(about: Any) -> Sources:
+    """What Hydra composed a job from, as its own node `about` says it: all that a worker of a launcher knows."""
+    folders = {each.provider: each.path for each in about.runtime.config_sources if each.schema == "file"}
+    name = about.job.config_name
+    searched = tuple(text for text in about.overrides.hydra if text.startswith("hydra.searchpath="))
+    return Sources(folders.get("command-line"), folders.get("main"), None if name == PRIMARY else name, searched)
+
+
 def refuse_foreign(sources: Sources, loader: ConfigLoaderImpl, compose: Callable[[], Collection[Any]]) -> None:
     """Refuse a primary configuration that is not there, does not compose, or is not one of a runner."""
     try:
