@@ -137,9 +137,8 @@ def conclude(here: Session, order: Sweep) -> None:
     jobs = zip(order.keys, order.experiments, order.names, strict=True)
     here.results = [result for key, experiment, name in jobs if (result := here.found(key, experiment, name))]
     called = dict(zip(order.keys, order.names, strict=True))
-    for result in here.results if elsewhere else ():
-        result.name = called[result.experiment.key()]  # who trained it knew of no other job
-        result.skipped = False  # it was made by this command, only not by our launcher
+    for result in here.results if elsewhere else ():  # made by this command, but by who knew of one job only
+        result.name, result.skipped = called[result.experiment.key()], False
     if here.whole:
         conclude_sweep(here, here.whole, here.results)
 

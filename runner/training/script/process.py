@@ -1,4 +1,4 @@
-"""Work in processes of its own: forked, in a process group, with limits on time and on resident memory."""
+"""Work in processes of its own: forked, in a process group, with limits on time and on the memory they hold."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER: a grandchild whose parent has ended be
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds of time, bytes of resident memory of all its processes together, processes."""
+    """Seconds of time, bytes that all its processes hold and share with no other, processes."""
 
     seconds: float = 60.0
     memory: int = 2 << 30
@@ -49,7 +49,7 @@ class Running:
 
 def holds() -> list[str]:
     """Which limits hold on this system, for people."""
-    found = ["time", "resident memory (looked at every 0.1 s)", "processes (ended with the script)"]
+    found = ["time", "memory of its own (looked at every 0.1 s)", "processes (ended with the script)"]
     return [*found, "no network and no writing outside the copy (as far as Python can see)"]
 
 
