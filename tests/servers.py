@@ -1,5 +1,7 @@
 """Real `mlflow server`s on loopback, of today's MLflow and of an older one, and commands that are to reach them."""
 
+import contextlib
+import http.client
 import os
 import shlex
 import shutil
@@ -95,28 +97,36 @@ class Serving:
     """A server as the pages start it, at a free port, until it answers, and not longer than the block."""
 
     def __init__(self, command: str, path: str, folder: Path, environment: dict[str, str]):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}{path}"
-        self.words = [sys.executable, "-W", "ignore", "-m", *shlex.split(command), "--port", str(self.port)]
+        self.words, self.path = [sys.executable, "-W", "ignore", "-m", *shlex.split(command)], path
         self.where = {"cwd": folder, "env": environment}
         self.log = folder / "server.log"
 
     def __enter__(self) -> int:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.words, stdout=log, stderr=log, start_new_session=True, **self.where)
-        until(self.answers, 120)
-        return self.port
+        for _ in range(3):  # a free port may be taken by another before the server is there
+            self._start()
+            with contextlib.suppress(AssertionError):
+                until(lambda: self.process.poll() is not None or self.answers(), 120)
+            if self.process.poll() is None and self.answers():
+                return self.port
+            self.__exit__()
+        raise AssertionError(f"No answer: {self.log.read_text()}")
+
+    def _start(self) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        words = [*self.words, "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True, **self.where)
 
     def answers(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
         try:
-            with urllib.request.urlopen(self.address, timeout=1) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{self.path}", timeout=5) as answer:
                 return answer.status == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

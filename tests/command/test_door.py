@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from runner.runs import journal
+from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -199,15 +200,16 @@ def test_ctrl_c_in_a_sweep_keeps_what_is_done_and_begins_no_more(tmp_path: Path)
         stdout=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("multirun/*/*/*/journal.jsonl"))) < 4:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def states() -> list[str]:
+        found = (path.parent for path in tmp_path.glob("multirun/*/*/[0-3]/journal.jsonl"))
+        return sorted(journal.status(directory) for directory in found)
+
+    until(lambda: states() == ["finished", "finished", "running", "running"], 240)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 130, out
-    ended = [journal.status(path.parent) for path in sorted(tmp_path.glob("multirun/*/*/[0-3]/journal.jsonl"))]
-    assert sorted(ended) == ["finished", "finished", "interrupted", "interrupted"]
+    assert states() == ["finished", "finished", "interrupted", "interrupted"]
     again = command(tmp_path, *sweep, short)
     assert again.returncode == 0
     assert "2 of 2 done before and skipped" in again.stdout

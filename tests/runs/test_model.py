@@ -1,10 +1,10 @@
 """The MLflow model of a run: what MLflow itself would write, once in the store, the same bits wherever it is loaded."""
 
+import contextlib
 import http.client
 import json
 import os
-import signal
-import socket
+import shlex
 import subprocess
 import sys
 import warnings
@@ -22,7 +22,8 @@ from runner.runs.model import hand_on
 from runner.sync import main
 from runner.tracking.models import name_of
 from runner.tracking.store import Store
-from tests.stores import new_store, push, until
+from tests.servers import Serving
+from tests.stores import new_store, push
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -256,44 +257,20 @@ def test_a_fresh_environment_of_its_own_requirements_gives_the_same_bits(kind: s
     assert labels == trained.predict(X).astype(str).tolist()
 
 
-class Served:
+class Served(Serving):
     """`mlflow models serve` of a folder, on loopback."""
 
     def __init__(self, model: Path, folder: Path):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        words = ["models", "serve", "-m", str(model), "--env-manager", "local", "-h", "127.0.0.1", "-p", str(self.port)]
+        words = f"mlflow models serve -m {shlex.quote(str(model))} --env-manager local -h 127.0.0.1"
         scripts = str(Path(sys.executable).parent)
         environment = {**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with (folder / "serve.log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "mlflow", *words],
-                cwd=folder,
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> "Served":
-        until(lambda: self.ask("GET", "/ping")[0] == 200, 120)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        super().__init__(words, "/ping", folder, environment)
 
     def ask(self, method: str, path: str, body: str = "", kind: str = "application/json") -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body.encode(), {"Content-Type": kind})
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
-        except OSError:
-            return 0, ""
-        finally:
-            connection.close()
 
 
 @pytest.mark.slow
@@ -301,7 +278,8 @@ def test_a_served_table_answers_json_and_csv_and_refuses_other_columns(tmp_path:
     trained = run(overrides(tmp_path, "csv"), tmp_path / "run")
     expected = trained.predict([[1.5, 20], [3, 4]]).tolist()
     table = {"columns": ["weight", "height"], "data": [[20, 1.5], [4, 3]]}
-    with Served(tmp_path / "run" / "model", tmp_path) as served:
+    served = Served(tmp_path / "run" / "model", tmp_path)
+    with served:
         status, said = served.ask("POST", "/invocations", json.dumps({"dataframe_split": table}))
         assert (status, json.loads(said)["predictions"]) == (200, expected)
         records = [{"height": 1.5, "weight": 20}, {"height": 3, "weight": 4}]
@@ -323,7 +301,8 @@ def test_a_served_table_answers_json_and_csv_and_refuses_other_columns(tmp_path:
 @pytest.mark.slow
 def test_served_arrays_answer_with_labels_or_outputs_and_refuse_other_shapes(tmp_path: Path) -> None:
     trained, X = run(overrides(tmp_path, "npz"), tmp_path / "run"), rows("npz")[:3]
-    with Served(tmp_path / "run" / "model", tmp_path) as served:
+    served = Served(tmp_path / "run" / "model", tmp_path)
+    with served:
         status, said = served.ask("POST", "/invocations", json.dumps({"inputs": X.tolist()}))
         assert (status, json.loads(said)["predictions"]) == (200, trained.predict(X).tolist())
         request = {"inputs": X.tolist(), "params": {"outputs": True}}

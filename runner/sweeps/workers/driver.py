@@ -96,6 +96,8 @@ class _Driver:
         return {worker: task for worker, task in self.tasks.items() if task is not None}
 
     def _hire(self) -> None:
+        if self.stillborn >= STILLBORN and self.tasks:
+            return  # those that work go on without help; once none is left one more is tried
         wanted = min(self.crew.size, len(self.queue) + len(self._busy()))
         for _ in range(wanted - len(self.starting) - len(self.tasks)):
             self.starting.append(self.crew.hire())
@@ -137,7 +139,7 @@ class _Driver:
                     sweep.write(event, records, self.progress)
                     self.failed |= isinstance(event, End) and records[event.member].result.failed
             case Done() if task:
-                self.tasks[worker] = None
+                self.tasks[worker], self.stillborn = None, 0
             case Failed(traceback) if task:
                 self.tasks[worker] = None
                 self._retry_alone(task, traceback, stopping)
@@ -150,7 +152,7 @@ class _Driver:
         if worker in self.starting:
             self.starting.remove(worker)
             self.stillborn += 1
-            if self.stillborn >= STILLBORN:
+            if self.stillborn >= STILLBORN and not self.tasks:
                 raise CrewError(f"No worker can be started: {cause}.")
         else:
             del self.tasks[worker]
