@@ -55,7 +55,7 @@ def _strangers() -> list[str]:
 if _problems := _strangers():
     _message = "\n".join(_problems) + (
         "\nA file or folder of yours: rename it, or work in another directory. An installed package: give the runner "
-        "an environment of its own (python -m venv own && own/bin/pip install RUNNER)."
+        "an environment of its own (python -m venv own && own/bin/pip install PATH, the folder of its pyproject.toml)."
     )
     if sys.argv[:1] == ["-m"] or [Path(word).name for word in sys.argv[:1]] == ["runner"]:
         print(_message, file=sys.stderr)  # a command says it and ends

@@ -214,6 +214,6 @@ def _missing(name: str) -> list[str]:
     if limits.package is None or find_spec(limits.package):
         return []
     return [
-        f"search={name} needs {limits.package}, and it is not installed: pip install 'runner[{limits.extra}]', or pip "
+        f"search={name} needs {limits.package}, and it is not installed: pip install '.[{limits.extra}]', or pip "
         f"install {limits.package}"
     ]

@@ -141,6 +141,6 @@ def git() -> tuple[str, bool, str]:
 def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
-        "runner": version("runner") if "runner" in sys.modules else "",
+        "runner": version("nablarun") if "runner" in sys.modules else "",
         **{package: version(package) for package in PACKAGES},
     }

@@ -93,5 +93,5 @@ def reason(error: Exception) -> str:
 
 # What SQLAlchemy imports for a database, and how it is had.
 DRIVERS = {
-    "psycopg": "postgresql:// needs psycopg: pip install 'runner[postgres]', or pip install 'psycopg[binary]'",
+    "psycopg": "postgresql:// needs psycopg: pip install '.[postgres]', or pip install 'psycopg[binary]'",
 }

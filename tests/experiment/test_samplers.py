@@ -132,7 +132,7 @@ def test_without_optuna_the_command_that_installs_it_is_said(monkeypatch: pytest
     assert search_problems(section("none")) == []
 
 
-@pytest.mark.parametrize(("name", "command"), [("cmaes", "runner[cmaes]"), ("gp", "runner[gp]")])
+@pytest.mark.parametrize(("name", "command"), [("cmaes", ".[cmaes]"), ("gp", ".[gp]")])
 def test_what_a_sampler_needs_besides_is_said(name: str, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.experiment.samplers.find_spec", lambda package: package == "optuna" or None)
     (problem,) = search_problems(section(name))

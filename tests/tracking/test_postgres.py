@@ -39,7 +39,7 @@ def test_without_psycopg_one_sentence_says_how_it_is_had(folder, monkeypatch, ca
     assert main(["runs/finished", "--store", f"postgresql://me:{WORD}@127.0.0.1:9/db"]) == 1
     out, err = capsys.readouterr()
     assert err.splitlines() == [
-        "failed   runs/finished  postgresql:// needs psycopg: pip install 'runner[postgres]', "
+        "failed   runs/finished  postgresql:// needs psycopg: pip install '.[postgres]', "
         "or pip install 'psycopg[binary]'"
     ]
     assert WORD not in out

@@ -144,7 +144,7 @@ def _engine(text: str) -> Any:
         tables = set(sqlalchemy.inspect(engine).get_table_names())
     except ImportError as error:
         needed = f"{shown} needs psycopg, and it is not installed"
-        raise ConfigError([f"{needed}: pip install 'runner[postgres]', or pip install 'psycopg[binary]'"]) from error
+        raise ConfigError([f"{needed}: pip install '.[postgres]', or pip install 'psycopg[binary]'"]) from error
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise ConfigError([f"{shown}: {_said(error)}"]) from error
     if "alembic_version" in tables and "version_info" not in tables:

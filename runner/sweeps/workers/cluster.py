@@ -17,7 +17,7 @@ from datasets import Dataset
 from runner.experiment.schema import ConfigError
 from runner.sweeps.workers.worker import Died, Message, Order, Ready, carry_out
 
-INSTALL = 'pip install "runner[ray]"'
+INSTALL = "pip install '.[ray]' in the runner's checkout, or pip install ray"
 ANSWERS_WITHIN = 8.0  # seconds that a cluster has
 TOKEN = Path("~/.ray/auth_token")  # of the clusters that this user has started
 STORE_BYTES = 100_000_000  # of shared memory, for a cluster that is started here: it holds one copy of the data

@@ -16,7 +16,7 @@ from runner.training.recipe import Recipe
 
 Engine = Literal["numpy", "compiled"]
 Asked = Literal["numpy", "compiled", "auto"]
-INSTALL = 'pip install "runner[compiled]"'
+INSTALL = "pip install '.[compiled]' in the runner's checkout, or pip install numba"
 # `auto`: the largest product of a step, in multiplications, up to which a kernel was measured ahead (docs/engine.md).
 LARGEST = 32 * 256 * 256
 
