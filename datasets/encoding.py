@@ -223,7 +223,7 @@ class Encoding(NamedTuple):
         if self.plain:
             return np.ascontiguousarray(raw, dtype=np.float64)
         X = np.zeros((len(raw), len(self.names)))
-        for start in range(0, len(raw), BLOCK):  # what is written together lies together: four times sooner
+        for start in range(0, len(raw), BLOCK):  # what is written together lies together: four times faster
             self._apply(raw[start : start + BLOCK], X[start : start + BLOCK])
         return X
 

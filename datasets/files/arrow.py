@@ -1,4 +1,4 @@
-"""Large tables of text, read by Arrow: several times sooner than by Python, and without a word on what is wrong."""
+"""Large tables of text, read by Arrow: several times faster than by Python, and without a word on what is wrong."""
 
 import io
 from collections.abc import Collection, Sequence

@@ -49,7 +49,7 @@ def rows_of(
         path: the file, of any kind that trains.
         width: how many inputs the network takes.
         encoding: what the columns of its table were; they are found by name, in any order.
-        target: the columns that were learnt; a table may have them, and they are not read.
+        target: the columns that were learned; a table may have them, and they are not read.
         inputs: name of the array, in an .npz or .h5 file.
         asked: how the table is written, as in training.
         keep: columns of the table that go through.

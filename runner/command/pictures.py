@@ -49,7 +49,7 @@ def report(sweep_dir: Path, best: Result) -> Path:
 
 
 def are_drawn(directory: Path) -> bool:
-    """Whether a run has its pictures, and was not gone on with since."""
+    """Whether a run has its pictures, and was not resumed since."""
     drawn = False
     for record, _ in journal.read(directory):
         named = record["kind"] == "artifact" and record["path"] == FOLDER

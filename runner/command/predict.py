@@ -4,7 +4,7 @@
 
 RUN is a run's directory, or its id in MLflow. The rows are in the units of the data that it was trained on, in a file
 of any kind that trains, read by the rules of training: what its columns are, what stands for a missing value, the
-scaling. The columns of a table are found by name; the column that was learnt may be among them, others are not used.
+scaling. The columns of a table are found by name; the column that was learned may be among them, others are not used.
 An .npz or .h5 file has an array of rows. The output is a table: the label as the data names it, or the number, and
 beside a label the outputs that it was decided by. A row that cannot be answered has an empty cell, and is listed.
 """
@@ -94,7 +94,7 @@ def answered(run: trace.Trace, X: np.ndarray, titles: Sequence[str]) -> list[lis
 
 
 def targets_of(said: Mapping[str, Any], section: Mapping[str, Any]) -> list[str]:
-    """The names of the columns that were learnt: a table may have them."""
+    """The names of the columns that were learned: a table may have them."""
     if "targets" in said:
         return list(said["targets"])
     target = section.get("target")

@@ -78,7 +78,7 @@ def run(
             `directory` is given, brought into MLflow, diagnosed and drawn. None does so where the overrides speak of
             tracking (`tracking=mlflow`, `tracking.experiment=...`).
 
-    `resume=DIR` goes on with a run that was recorded: `run("resume=outputs/first training.iterations=2000")`.
+    `resume=DIR` resumes a run that was recorded: `run("resume=outputs/first training.iterations=2000")`.
 
     An interrupt ends the run, not the program: the rows until then are in the trace, its status is `interrupted`. A
     second one is an ordinary KeyboardInterrupt.
@@ -154,11 +154,11 @@ def sweep(
 
 
 def _resumed(asked: Words, alone: bool, tracking: bool | None) -> Trace:
-    """Go on with a recorded run, in its own directory; in MLflow too where it is there already, or where asked for."""
+    """Resume a recorded run, in its own directory; in MLflow too where it is there already, or where asked for."""
     named = [text.removeprefix(RESUME).strip("'\"") for text in asked.overrides if text.startswith(RESUME)]
     rest = [text for text in asked.overrides if not text.startswith(RESUME)]
     if not alone:
-        problem = f"{RESUME}{named[-1]} goes on with a run as it was recorded: directory= and data= are for new runs."
+        problem = f"{RESUME}{named[-1]} resumes a run as it was recorded: directory= and data= are for new runs."
         raise ConfigError([problem])
     place, here = Path(named[-1]), Session(Sources(asked.config_dir), asked.overrides)
     tracked = (place / STATE).exists() if tracking is None else tracking

@@ -99,7 +99,7 @@ class Session:
         return result
 
     def resume(self, directory: Path, overrides: Sequence[str], tracked: bool = True) -> Result:
-        """Go on with the run in `directory`, in its journal and, where it is `tracked`, in its run of the store."""
+        """Resume the run in `directory`, in its journal and, where it is `tracked`, in its run of the store."""
         experiment, record, checkpoint = reopened(directory, overrides)
         if tracked:
             self.start_tracking(experiment)

@@ -2,7 +2,7 @@
 
 Hydra stops at the first mistake, exits 1 and leaves a directory behind. So the door composes here first, in one go;
 only when that fails, override by override, to collect all that is wrong. A sweep composes each distinct choice of
-groups once and sets the values on copies, by Hydra's own function: the same configuration, fifty times sooner.
+groups once and sets the values on copies, by Hydra's own function: the same configuration, fifty times faster.
 """
 
 import copy
@@ -74,7 +74,7 @@ class Composer:
         return self.sources.words(self.repository)
 
     def compose(self, overrides: Sequence[str]) -> Composed:
-        """Compose, and mend what a preset leaves behind where another option stands in for its own.
+        """Compose, and fix what a preset leaves behind where another option stands in for its own.
 
         Raises ConfigError with every mistake: unknown groups, options and keys, and overrides that do not parse.
         """
@@ -212,7 +212,7 @@ class Composer:
             OmegaConf.set_struct(config, True)
             self._bases[structure] = pickle.dumps(config), whole.hydra
         base, hydra = self._bases[structure]
-        config = pickle.loads(base)  # a copy, six times sooner than by deepcopy
+        config = pickle.loads(base)  # a copy, six times faster than by deepcopy
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
         return config, hydra
 

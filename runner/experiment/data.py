@@ -42,7 +42,7 @@ def load(section: dict[str, Any]) -> Dataset:
 
 
 def _stamp(section: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:
-    """Size and time of the files that a section names: one that was written anew is read anew."""
+    """Size and time of the files that a section names: one that was rewritten is read again."""
     files = [Path(section[key]).expanduser() for key in FILES if isinstance(section.get(key), str)]
     return tuple((found.st_size, found.st_mtime_ns) for file in files if file.exists() for found in [file.stat()])
 

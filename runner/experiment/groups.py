@@ -75,7 +75,7 @@ def problems_of(plain: dict[str, Any]) -> list[str]:
     top = {key: value for key, value in plain.items() if key not in sections}
     problems += validate(general, top, "", name="the configuration")
     if plain.get("resume"):
-        problems.append("resume goes on with one run: python -m runner resume=DIRECTORY, without -m.")
+        problems.append("resume takes one run: python -m runner resume=DIRECTORY, without -m.")
     problems += dataset_problems(plain["dataset"])
     problems += stream_problems(plain)
     for group in MODULES:

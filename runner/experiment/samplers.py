@@ -128,7 +128,7 @@ def cmaes(
 def gp(seed: Seed, startup: PositiveCount = 10) -> Sampler:
     """A Gaussian process and its expected improvement (Jones, Schonlau & Welch, 1998; Ament et al., NeurIPS 2023).
 
-    `startup` trials are drawn at random. It takes the longest to draw, and is for trials that are dear.
+    `startup` trials are drawn at random. It takes the longest to draw, and is for trials that are expensive.
     """
     from optuna.samplers import GPSampler
 

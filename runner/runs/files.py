@@ -120,7 +120,7 @@ def spelled(value: Any) -> Any:
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """libyaml where there is one: ten times sooner, and a sweep writes thousands of small files."""
+    """libyaml where there is one: ten times faster, and a sweep writes thousands of small files."""
 
 
 def _text(dumper: Any, text: str) -> Any:

@@ -186,7 +186,7 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
                 "The evidence does not rule out: " + ", ".join(finding["alternatives"]).replace("_", " ") + "."
             )
         if finding["override"]:
-            lines.append(f"Mend it with `{' '.join(finding['override'])}`.")
+            lines.append(f"Fix it with `{' '.join(finding['override'])}`.")
         if finding["cure"]:
             head = "Cured" if finding["cure"]["override"] else "No cure found"
             lines.append(f"**{head}**: {finding['cure']['words']}.")

@@ -120,7 +120,7 @@ class Journal:
 
     @classmethod
     def reopen(cls, directory: str | os.PathLike[str], tags: Mapping[str, str] | None = None) -> Journal:
-        """Go on with the journal in ``directory``: cut off a torn last line and append a ``resume`` record.
+        """Resume the journal in ``directory``: cut off a torn last line and append a ``resume`` record.
 
         Rows up to ``last_step`` are in the journal, so `row` ignores them: what a resumed run computes a
         second time between its checkpoint and where it was stopped is the same bit for bit, and keeping the
@@ -254,7 +254,7 @@ class Journal:
 def read(directory: str | os.PathLike[str], offset: int = 0) -> Iterator[tuple[Record, int]]:
     """Yield ``(record, next_offset)`` for the whole lines from byte ``offset`` on.
 
-    A tailer goes on with the last ``next_offset`` it saw. A torn last line (without its newline, or no JSON)
+    A tailer continues from the last ``next_offset`` it saw. A torn last line (without its newline, or no JSON)
     is left out; the same anywhere else, a file that does not begin with a ``start``, an offset beyond the end
     or no file at all raise `JournalError`.
     """

@@ -32,7 +32,7 @@ from runner.runs.journal import Journal, JournalError
 from runner.runs.result import Result
 from runner.training.kinds import kind_of
 
-_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where there is one: ten times sooner
+_DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # libyaml where there is one: ten times faster
 FEW = 100  # columns of which two rows make a short example
 
 
@@ -95,7 +95,7 @@ def hand_on(kept: Sequence[Result], best: Result) -> list[Path]:
 
 
 def _is_there(directory: Path, register: str | None) -> bool:
-    """Whether the run's model is written, of the weights that it has now (it may have been gone on with)."""
+    """Whether the run's model is written, of the weights that it has now (it may have been resumed)."""
     own, copy = directory / WEIGHTS, directory / MODEL / "artifacts" / WEIGHTS
     if not copy.exists() or not own.exists() or own.read_bytes() != copy.read_bytes():
         return False

@@ -227,7 +227,7 @@ def _serve() -> None:
         def predict(self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None) -> Any:
             try:
                 A = self.network.outputs(model_input)
-            except ValueError as error:  # whoever serves the model answers 400 with these words
+            except ValueError as error:  # whoever serves the model returns 400 with these words
                 raise MlflowException.invalid_parameter_value(str(error)) from error
             if (params or {}).get("outputs"):
                 return A

@@ -71,7 +71,7 @@ class Record:
 
     @classmethod
     def reopen(cls, experiment: Experiment, directory: Path) -> "Record":
-        """Go on with the run in `directory`. Raises JournalError where there is none, or where it is being written."""
+        """Resume the run in `directory`. Raises JournalError where there is none, or where it is being written."""
         start = first(directory)
         rows = [record for record, _ in read(directory) if record["kind"] == "row"]
         again = {"resumed": "true", **machine_tags(experiment, machine())}

@@ -1,4 +1,4 @@
-"""`python -m runner resume=DIR`: go on with a stopped run from its checkpoint, as if nothing had been."""
+"""`python -m runner resume=DIR`: resume a stopped run from its checkpoint, as if nothing had been."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def reopened(directory: Path, overrides: Sequence[str]) -> tuple[Experiment, Rec
     """The experiment of the run in `directory`, its record opened again, and the checkpoint to go on from.
 
     `overrides`: what stood beside resume=DIR on the command line; only training.iterations may be raised.
-    Raises ConfigError where there is nothing to go on with, JournalError where another process is writing the run.
+    Raises ConfigError where there is nothing to resume, JournalError where another process is writing the run.
     """
     config, status = stored_config(directory), journal.status(directory)
     done = max((line["step"] for line, _ in journal.read(directory) if line["kind"] == "row"), default=0)

@@ -24,7 +24,7 @@ def show(report: Report) -> None:
 
 
 def _understood(report: Report, out: Console) -> None:
-    """One line each, so that a wrong guess can be seen and set right."""
+    """One line each, so that a wrong guess can be seen and corrected."""
     found, source = report.understood, report.source
     assert found is not None
     assert source is not None

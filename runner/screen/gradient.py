@@ -34,7 +34,7 @@ def _outcome(found: Checked) -> str:
 
 
 def remedy(experiment: Experiment) -> str:
-    """What would mend it: the override, where the mistake was asked for; else where to look."""
+    """What would fix it: the override, where the mistake was asked for; else where to look."""
     name = experiment.config["fault"]["name"]
     return "" if name == "none" else f"it was asked for: fault={name}; fault=none is without it"
 
@@ -93,7 +93,7 @@ def _lines(found: Check) -> None:
 
 
 def as_json(found: Check) -> dict[str, Any]:
-    """What editors and graders read: `ok`, `arrays`, `mistakes` in the order to mend; null where nothing is known."""
+    """What editors and graders read: `ok`, `arrays`, `mistakes` in the order to fix; null where nothing is known."""
     arrays = [
         {"name": each.part.name, "right": _right(each), "rho": None if each.rho != each.rho else each.rho}
         for layer in found.layers

@@ -22,7 +22,7 @@ from runner.experiment.schema import options
 from runner.experiment.sources import BUILT_IN, Sources
 
 TITLES = {
-    "dataset": "what is learnt from",
+    "dataset": "the data to learn from",
     "architecture": "the network's shape, output and loss",
     "init": "how weights begin",
     "optimizer": "how a step is made of a gradient",

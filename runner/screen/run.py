@@ -124,7 +124,7 @@ def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before:
         names = ", ".join(_words(name) for name in finding["alternatives"])
         out.print(Text(f"  the evidence does not rule out: {names}"))
     if finding["override"]:
-        out.print(Text(f"  mend it with: {' '.join(finding['override'])}"))
+        out.print(Text(f"  fix it with: {' '.join(finding['override'])}"))
 
 
 def _words(name: str) -> str:

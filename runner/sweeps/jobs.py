@@ -95,7 +95,7 @@ def resume(
     progress: Callable[[Record], None] = lambda record: None,
     stop: Stop | None = None,
 ) -> None:
-    """Go on with one recorded run from its checkpoint, or from its start where it left none."""
+    """Resume one recorded run from its checkpoint, or from its start where it left none."""
     stop = stop or Stop()
     with stop.listening():
         _train([record], progress, stop, checkpoint)

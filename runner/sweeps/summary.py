@@ -35,7 +35,7 @@ def record(
     best, directory = leaderboard.ranked(results)[0], sweep_dir / leaderboard.SUMMARY_DIR
     files = leaderboard.write(results, sweep_dir)
     found = {"runs": len(results), "best": best.name, **params}
-    # MLflow's parameters cannot change, its tags can, when the same sweep is told anew.
+    # MLflow's parameters cannot change, its tags can, when the same sweep is updated.
     tags = {**who(), **{key: str(value) for key, value in found.items()}, "sweep_summary": sweep, NOTE: note(results)}
     tracking = best.experiment.tracking
     if (directory / FILE).exists():  # the same command again, or with more jobs, in a fixed directory

@@ -44,7 +44,7 @@ class Following:
         self.known: set[Path] = set()  # directories whose run id was reported
         self.held: dict[Path, State] = {}  # ended and in the store, but somebody still added to the journal
         self.released: set[Path] = set()  # nobody wrote the journal any more when it was last pushed
-        self.closed: float | None = None  # when it was learnt that no more runs come
+        self.closed: float | None = None  # when it was learned that no more runs come
         self.failures, self.retry_at, self.live_at = 0, 0.0, 0.0
         self.buried = False
         self.refused: Exception | None = None  # a store's answer that may be another one next time

@@ -30,7 +30,7 @@ class Rows(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """All that `train` needs to go on with `state.members` (k,) bit for bit: always the state at a logged step.
+    """All that `train` needs to resume `state.members` (k,) bit for bit: always the state at a logged step.
 
     `best` and `best_step` (k,) are early stopping's memory; `nonfinite` what has been found so far, by member.
     """
@@ -116,7 +116,7 @@ class _Loop:
                 self.stack.advance(self.stack.gradient())
 
     def interrupt(self) -> Iterator[Event]:
-        """End all that are still running, so that they can be gone on with."""
+        """End all that are still running, so that they can be resumed."""
         yield from self.look(self.stack.measure().values["train/cost"])
         if self.running:
             yield self.checkpoint()
@@ -228,7 +228,7 @@ class _Loop:
         self.keep(stays)
 
     def keep(self, stays: np.ndarray) -> None:
-        """Go on with the members where `stays` (k,) is true. Stopped ones cost nothing more."""
+        """Continue with the members where `stays` (k,) is true. Stopped ones cost nothing more."""
         self.running = bool(stays.any())
         if self.running:
             self.stack = self.some(np.flatnonzero(stays))

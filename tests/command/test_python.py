@@ -178,7 +178,7 @@ def test_a_recorded_run_is_gone_on_with(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("tracking.json"))
     with pytest.raises(ConfigError, match="the run has finished"):
         run([f"resume={tmp_path / 'run'}"])
-    with pytest.raises(ConfigError, match="goes on with a run as it was recorded"):
+    with pytest.raises(ConfigError, match="resumes a run as it was recorded"):
         run([f"resume={tmp_path / 'run'}", more], tmp_path / "other")
     with pytest.raises(ConfigError, match="nowhere holds no run"):
         run("resume=nowhere")

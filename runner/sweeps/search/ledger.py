@@ -1,7 +1,7 @@
 """The trials of searches in an sqlite file: what was asked, and what came of it.
 
 A batch is written in one transaction when it is asked and in another when it has ended, so a search that is killed at
-any moment finds whole batches. One process at a time goes on with a search; others may use the same file.
+any moment finds whole batches. One process at a time resumes a search; others may use the same file.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class Ledger:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Be the only process that goes on with this search. Raises ConfigError where another one does."""
+        """Be the only process that resumes this search. Raises ConfigError where another one does."""
         start = int(self.search[:7], 16)  # a byte of the lock file for each search
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)

@@ -1,6 +1,6 @@
-"""A search in a ledger of its own: one process at a time goes on with it.
+"""A search in a ledger of its own: one process at a time resumes it.
 
-The sampler draws from its seed and from what it was told, in this order. So a search is gone on with by asking and
+The sampler draws from its seed and from what it was told, in this order. So a search is resumed by asking and
 telling again what the ledger holds: the next batch is the one that a search never stopped would have asked for.
 """
 

@@ -1,7 +1,7 @@
 """Who is at which trial: locks that the kernel or the database gives back however a process ends.
 
 Each process at a study holds a lock with a number of its own, which stands in the trials that it trains. Where nobody
-holds it any more the process is gone, and another one goes on with its trials.
+holds it any more the process is gone, and another one resumes its trials.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""A search in an Optuna study, which is the truth: several processes at once may go on with it, and others read it.
+"""A search in an Optuna study, which is the truth: several processes at once may resume it, and others read it.
 
 What a process knows of the study is copied into memory before a batch is drawn. A batch is written when it is claimed,
 and again when it has ended; nothing is written while it trains.

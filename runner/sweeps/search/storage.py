@@ -49,12 +49,12 @@ def check(options: SearchOptions) -> None:
         instead[RECORDS] = f"search.storage={JOURNAL}{path}"
         if kind == FOREIGN:
             raise ConfigError([f"{shown} must be free or hold a search. Got a file of another program."])
-        raise ConfigError([f"{shown} must be free or {wanted}. Got {kind}: {instead[str(kind)]} goes on with it."])
+        raise ConfigError([f"{shown} must be free or {wanted}. Got {kind}: {instead[str(kind)]} resumes it."])
 
 
 @contextlib.contextmanager
 def opened(search: Search) -> Iterator[Book]:
-    """The trials of the search, to be gone on with. Raises ConfigError where another process has it alone."""
+    """The trials of the search, to be resumed. Raises ConfigError where another process has it alone."""
     text = search.options.storage
     if not search.options.shared:
         with Owned.opened(search, Ledger(Path(text).absolute(), search.id)) as book:

@@ -38,7 +38,7 @@ class _Trainer:
         self.stopped = True
 
     def train(self, order: Order, data: list[Any]) -> Iterator[Message]:
-        """`data` holds the reference to the data set: in a list, or Ray would fetch it anew for each order."""
+        """`data` holds the reference to the data set: in a list, or Ray would fetch it again for each order."""
         import ray
 
         if order.data_digest not in self.data:

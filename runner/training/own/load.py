@@ -1,4 +1,4 @@
-"""From `my_module:MyNet` to a network: found, made anew for each run, and its functions as the protocol has them.
+"""From `my_module:MyNet` to a network: found, made again for each run, and its functions as the protocol has them.
 
 The module is as fresh for every network, and NumPy's and Python's generators have been set to the run's seed before it:
 so that a run gets the same weights whatever ran before it.

@@ -1,4 +1,4 @@
-"""Where the code of a network of the user's own is: its files, their digest, and the module executed anew.
+"""Where the code of a network of the user's own is: its files, their digest, and the module executed again.
 
 The module is executed again for every network, from its sources as they are now.
 """

@@ -69,7 +69,7 @@ def expm1(x: Eight) -> Eight:
 
 
 def expit(x: Eight) -> Eight:
-    """1 / (1 + e⁻ˣ), what 1 + e⁻ˣ was rounded by put right; 0 where that is no normal number."""
+    """1 / (1 + e⁻ˣ), with the rounding of 1 + e⁻ˣ corrected; 0 where that is no normal number."""
     shifted, _, r = _reduced(at_least(at_most(-x, 709.0), -50.0))
     e = _exp(r) * power_of_two(shifted)
     below = e + 1.0
@@ -78,7 +78,7 @@ def expit(x: Eight) -> Eight:
 
 
 def tanh(x: Eight) -> Eight:
-    """(e²ˣ - 1) / (e²ˣ + 1), by |x|; what the divisor and the quotient were rounded by is put right."""
+    """(e²ˣ - 1) / (e²ˣ + 1), by |x|; the rounding of divisor and quotient is corrected."""
     e = expm1(2.0 * at_most(magnitude(x), 25.0))
     below = e + 2.0
     inverse = 1.0 / below
