@@ -1,4 +1,4 @@
-"""The house of docs/design.md, held by the sources themselves: who may import what."""
+"""The rules of docs/design.md, held by the sources themselves: who may import what."""
 
 import ast
 import sys

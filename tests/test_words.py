@@ -1,8 +1,14 @@
 """What people read, everywhere: the words of the pages, docstrings, messages and help."""
 
+import ast
+import io
 import re
+import tokenize
 import tomllib
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("runner", "datasets", "conf", "docs", "examples", "benchmarks", "hydra_plugins")
@@ -15,15 +21,50 @@ READ = sorted(
 )
 
 
-def places(pattern: str, paths: list[Path] = READ) -> list[str]:
+# Words that were here and are not to come back, each with what is said in its place.
+GONE = {
+    r"mend(s|ed|ing)?\b(?![`:])": "fix",
+    r"(go|goes|going|gone|went) on with\\b": "resume",
+    r"learnt|spelt|leant|burnt": "learned, spelled, leaned, burned",
+    r"(answers|answered|answered by) [1-5]\d\d\b": "returns",
+    r"the house\b": "how it is built",
+    r"dear(er)?\b": "expensive",
+    r"times sooner": "times faster",
+    r"anew\b(?!`)": "again",
+    r"(put|set|putting|setting) right": "fix, correct",
+    r"whilst|amongst|hitherto|whence|thereof|wherein|therein|thereby|heretofore|notwithstanding": "a plain word",
+    r"utilis|utiliz|leverag|facilitat|in order to": "use, help, to",
+    r"simply|obviously|of course|easily": "nothing: it may not be so for the reader",
+    r"dataset names\b|data-set": "data set",
+}
+
+
+@cache
+def said(path: Path) -> list[tuple[int, str]]:
+    """The lines of a page; of a source its comments, docstrings and messages, each with its line."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return list(enumerate(text.splitlines(), 1))
+    strings = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant) and type(node.value) is str]
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    found = [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]
+    return found + [(node.lineno + i, line) for node in strings for i, line in enumerate(node.value.splitlines())]
+
+
+def places(pattern: str) -> list[str]:
     """Where a pattern stands, as FILE:LINE and the line."""
-    said = re.compile(pattern, re.IGNORECASE)
+    looked_for = re.compile(pattern, re.IGNORECASE)
     return [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
-        for path in paths
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if said.search(line)
+        for path in READ
+        for number, line in said(path)
+        if looked_for.search(line)
     ]
+
+
+@pytest.mark.parametrize("words", GONE)
+def test_words_that_are_not_to_come_back(words: str) -> None:
+    assert not places(rf"\b({words})"), f"say: {GONE[words]}"
 
 
 def test_nothing_tells_people_to_install_a_package_of_strangers() -> None:

@@ -56,7 +56,7 @@ def _apply(report: Report, quiet: bool) -> None:
         if not quiet:
             print("--apply: there is no patch to write.")
         return
-    path = report.path.with_name(f"{report.path.stem}.mended.py")
+    path = report.path.with_name(f"{report.path.stem}.fixed.py")
     path.write_text(text)
     if not quiet:
         print(f"written: {path}")

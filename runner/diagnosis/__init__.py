@@ -1,8 +1,8 @@
 """Why a run failed: its trace and experiments on scratch copies in, findings out. NumPy only.
 
 It looks at a run only when that has failed, and after it. Symptoms do not identify causes, so every cause is told by an
-experiment (`causes`, `dynamics`) that its rivals do not pass. The cause found is mended, the run made again, and what
-still fails is looked at in the same way: findings come in the order in which they must be mended.
+experiment (`causes`, `dynamics`) that its rivals do not pass. The cause found is fixed, the run made again, and what
+still fails is looked at in the same way: findings come in the order in which they must be fixed.
 """
 
 import math
@@ -38,9 +38,9 @@ def cause_of(name: str) -> Callable[[Evidence], Verdict]:
 
 
 def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]:
-    """The findings of a run, in the order in which they must be mended; none where it has not failed.
+    """The findings of a run, in the order in which they must be fixed; none where it has not failed.
 
-    `causes` are the names to consider, in the order in which they are mended.
+    `causes` are the names to consider, in the order in which they are fixed.
     """
     findings: list[Finding] = []
     stages = 0
@@ -92,11 +92,11 @@ def broken(why: str) -> Finding:
 
 
 def _named(evidence: Evidence, causes: Sequence[str]) -> list[Finding]:
-    """The first cause to be mended, and what it brought about; `undetermined` where nothing stands out."""
+    """The first cause to be fixed, and what it brought about; `undetermined` where nothing stands out."""
     verdicts: dict[str, Verdict] = {}
     for name in causes:
         if name in LONG and any(verdict.weight == 2 for verdict in verdicts.values()):
-            continue  # what is remarkable and mends the run has been found at a tenth of the price
+            continue  # what is remarkable and fixes the run has been found at a tenth of the price
         verdict = cause_of(name)(evidence)
         if verdict.weight > 0:
             verdicts[name] = verdict
@@ -113,7 +113,7 @@ def _named(evidence: Evidence, causes: Sequence[str]) -> list[Finding]:
 
 
 def _rank(name: str, verdicts: dict[str, Verdict], causes: Sequence[str]) -> tuple[float, float, int]:
-    """Better shown first; then, of those that mend, the one further from what works; else the one mended first."""
+    """Better shown first; then, of those that fix, the one further from what works; else the one fixed first."""
     verdict = verdicts[name]
     excess = math.inf if name in UPSTREAM else verdict.excess
     return verdict.weight, excess if verdict.weight == 2 else 0.0, -causes.index(name)

@@ -93,13 +93,13 @@ class Verdict(NamedTuple):
     """What a cause's function says. `weight` says how well it is shown:
 
         3  proved by a test that only this cause fails
-        2  mended alone it cures the run (or ends the blow-up), and its measure is far from what works
-        1  mended alone it cures the run, but its measure is unremarkable
-        .5 its measure is far from what works, and mending it alone does not cure the run
+        2  fixed alone it cures the run (or ends the blow-up), and its measure is far from what works
+        1  fixed alone it cures the run, but its measure is unremarkable
+        .5 its measure is far from what works, and fixing it alone does not cure the run
         0  it is not this
 
     `consequence`: it is how the run broke, and not why; it is told after what is. `excess` is how many powers of ten
-    the measure is off; `mend` the overrides that mend it, () where there are none.
+    the measure is off; `mend` the overrides that fix it, () where there are none.
     """
 
     weight: float = 0.0

@@ -1,7 +1,7 @@
 """The causes of a failure, one function each: evidence in, verdict out. Here those that are proved without training.
 
 To add one: a function that returns a `Verdict`, here or in `runner.diagnosis.dynamics`, and its name in the list
-`causes` of conf/diagnosis/default.yaml, at its place in the order in which causes must be mended.
+`causes` of conf/diagnosis/default.yaml, at its place in the order in which causes must be fixed.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def labels_out_of_range(evidence: Evidence) -> Verdict:
 
     Definition: some target lies outside [low, high] of the output. The floor is the mean squared distance to it.
     Source: the definition. Known false positives: none of the fact; that it is why the target was missed is checked
-    where the floor is not above it, by whoever mends it next.
+    where the floor is not above it, by whoever fixes it next.
     """
     case, Y = evidence.case, evidence.case.recipe.sets["train"].Y
     low, high = case.recipe.head.output.low, case.recipe.head.output.high

@@ -1,6 +1,6 @@
 """Cures: of what the findings propose, values searched, the smallest change that reaches the target on fresh seeds.
 
-Nothing is a cure that was not run. Candidates are what mends the causes found, one after another, and all of it beside
+Nothing is a cure that was not run. Candidates are what fixes the causes found, one after another, and all of it beside
 one or two more changes; each is trained on fresh seeds as one stack. What reaches the target is then made smaller: any
 part that can be left out is.
 """

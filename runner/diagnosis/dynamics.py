@@ -1,7 +1,7 @@
-"""The causes of a failure that are told by training: what, changed alone, mends the run, and is far from what works.
+"""The causes of a failure that are told by training: what, changed alone, fixes the run, and is far from what works.
 
-Each measure has a norm (beyond which a value is remarkable); what mends is a trial on fresh seeds. A cause that is
-remarkable and mends is named; one without the other is named only where nothing else stands in its way.
+Each measure has a norm (beyond which a value is remarkable); what fixes is a trial on fresh seeds. A cause that is
+remarkable and fixes is named; one without the other is named only where nothing else stands in its way.
 """
 
 import math
@@ -74,7 +74,7 @@ def learning_rate_too_high(evidence: Evidence) -> Verdict:
     Definition: the run blew up or was thrown back, and lr times the largest Hessian eigenvalue along it reached 2 (full
     batch), or |ΔW|/|W| is above .1 a step; J(W - k lr g) rises for k = 1 and falls for less. Source: Cohen et al. (ICLR
     2021). Known false positives: training at the edge of stability is common and healthy; a run that is not thrown
-    back is not accused. A scale of init or inputs that makes the curvature is told by mending that first.
+    back is not accused. A scale of init or inputs that makes the curvature is told by fixing that first.
     """
     case = evidence.case
     if not evidence.blown_up:
@@ -200,7 +200,7 @@ def dead_units(evidence: Evidence) -> Verdict:
 
     Definition: f'(Z) = 0 on all rows for at least half of a layer, at step 0 or at the end. Source: Maas, Hannun & Ng
     (2013). Known false positives: sparse ReLU layers that work; a consequence of init, inputs or rate, told by
-    what mends it.
+    what fixes it.
     """
     dead0, dead = evidence.signal0.dead, evidence.signal.dead
     if not len(dead) or max(dead0.max(), dead.max()) < DEAD:
@@ -219,7 +219,7 @@ def learning_rate_too_low(evidence: Evidence) -> Verdict:
 
     Definition: lr times the largest Hessian eigenvalue stays below .1, or |ΔW|/|W| below 3e-5 a step, and a multiple of
     the rate reaches the target in the same iterations. Source: Smith (2017), the range test. Known false positives:
-    a plateau of another cause has no curvature either; hence mended first.
+    a plateau of another cause has no curvature either; hence fixed first.
     """
     case = evidence.case
     if evidence.blown_up:
@@ -244,7 +244,7 @@ def over_regularised(evidence: Evidence) -> Verdict:
     """L2 or dropout holds the weights where the target cannot be reached.
 
     Definition: there is L2 or dropout, and without it the run reaches the target. Source: Goodfellow, Bengio &
-    Courville (2016), 7.1. Known false positives: none that is mended by it.
+    Courville (2016), 7.1. Known false positives: none that is fixed by it.
     """
     recipe = evidence.case.recipe
     if not recipe.l2 and not recipe.dropout:

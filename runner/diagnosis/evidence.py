@@ -166,7 +166,7 @@ class Evidence:
     def first_that_mends(self, changes: Sequence[Overrides]) -> tuple[Overrides, Outcome] | None:
         """The first of `changes` that reaches the target on all seeds, else on most, else at least ends a blow-up.
 
-        All are tried with the run's own seed, and those that mend it, one after another, on fresh ones.
+        All are tried with the run's own seed, and those that fix it, one after another, on fresh ones.
         """
         own = list(zip(changes, self.tried(changes, self.seeds[:1]), strict=True))
         most: tuple[Overrides, Outcome] | None = None

@@ -1,4 +1,4 @@
-"""Trials: trainings of a changed case on fresh seeds, as one stack, to see whether the change mends the failure."""
+"""Trials: trainings of a changed case on fresh seeds, as one stack, to see whether the change fixes the failure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace

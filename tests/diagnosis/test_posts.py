@@ -1,4 +1,4 @@
-"""The five posts as posted, and what people are told: the true causes in the order in which they must be mended."""
+"""The five posts as posted, and what people are told: the true causes in the order in which they must be fixed."""
 
 import json
 from collections.abc import Sequence

@@ -49,7 +49,7 @@ class Opened:
         )
         try:
             page.goto(path.as_uri())
-        except TimeoutError:  # Chromium's new process hung, seen once in a busy container; the page is asked for anew
+        except TimeoutError:  # Chromium's new process hung, seen once in a busy container; the page is asked for again
             self.requests.clear()
             page.goto(path.as_uri())
 

@@ -125,7 +125,7 @@ def test_failures_stand_with_their_reasons(folder: Path) -> None:
     for run in read(folder / "sweep").runs:
         assert (f"<td>{run.name}</td>" in section) == bool(run.failed or run.summary["findings"])
     assert re.search(r"\w+ of layer \d at step \d", section)
-    assert "Mend it with" in section
+    assert "Fix it with" in section
 
 
 def test_nothing_in_the_page_leads_off_it(folder: Path, page: Tables) -> None:

@@ -80,7 +80,7 @@ class Mistake(NamedTuple):
 class Check(NamedTuple):
     """The verdict: every layer, the mistake where there is one, the gradient as given, and a second call's.
 
-    Of a user's network also `lines`, the mistakes with their lines, in the order to mend; `why` there is no line, and a
+    Of a user's network also `lines`, the mistakes with their lines, in the order to fix; `why` there is no line, and a
     `note` on what is right although it does not look so.
     """
 

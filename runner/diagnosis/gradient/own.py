@@ -120,7 +120,7 @@ def _slopeless(found: Check) -> str | None:
 
 
 def _maker(recipe: Recipe) -> Callable[[], OwnNetwork]:
-    """Makes the network of a recipe, anew each time."""
+    """Makes the network of a recipe, a new one each time."""
     source = source_of(recipe)
     rows = given(recipe.sets["train"], source)
     return lambda: load(source.options, recipe.widths[0], recipe.widths[-1], recipe.seed, recipe.dtype, rows)

@@ -1,6 +1,6 @@
 """Is the cost itself what it should be: targets that do not matter, a sign, a slope that is none, calls that add up.
 
-A right gradient of such a cost helps nobody, and mending the backward pass by it would break it. NumPy only.
+A right gradient of such a cost helps nobody, and fixing the backward pass by it would break it. NumPy only.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class CostMistake(NamedTuple):
 
 
 def unpaired(fresh: Callable[[], OwnNetwork], at: Point, axis: int) -> CostMistake | None:
-    """A cost that stays the same when the targets are dealt out anew among the samples (along `axis` of Y)."""
+    """A cost that stays the same when the targets are shuffled among the samples (along `axis` of Y)."""
     cost = _costs(fresh, at)
     n = at.Y.shape[axis]
     rng = np.random.default_rng(5)
@@ -45,14 +45,14 @@ def unpaired(fresh: Callable[[], OwnNetwork], at: Point, axis: int) -> CostMista
     if abs(cost(at.X, other) - base) <= 1e-9 * abs(base):  # targets have no part in this cost
         return None
     node = _crossed(fresh, at, n)
-    says = "The cost stays the same when the targets are dealt out anew among the samples: it compares all with all."
+    says = "The cost stays the same when the targets are shuffled among the samples: it compares all with all."
     if node is None:
         return CostMistake("targets not paired", says, None)
     shapes = " and ".join(str(np.shape(each)) for each in node.raw())
     says = (
         f"Shapes {shapes} make {np.shape(node.value)}, every output against every target; the cost stays the same when"
     )
-    says += " the targets are dealt out anew among the samples. Both must have one shape: .reshape(-1, 1), or .ravel()."
+    says += " the targets are shuffled among the samples. Both must have one shape: .reshape(-1, 1), or .ravel()."
     text = line_text(node.file, node.line)
     line = LineMistake(node.file, node.line, node.function, text, None, None, "targets not paired", says, "")
     return CostMistake("targets not paired", says, line)

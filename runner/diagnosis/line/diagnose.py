@@ -1,8 +1,8 @@
-"""What is wrong in a user's network, and in which line: traced, located, and mended by a change that is run.
+"""What is wrong in a user's network, and in which line: traced, located, and fixed by a change that is run.
 
     found = diagnose(fresh, points)          # fresh() makes the network, points are parameters and data to look at
 
-The first point says where; the change that mends it must hold at all of them. NumPy only.
+The first point says where; the change that fixes it must hold at all of them. NumPy only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ PLACES = 12  # so many lines are tried
 
 
 class Diagnosis(NamedTuple):
-    """The verdict by array, the mistakes in the order to mend, and why there is no line where there is none.
+    """The verdict by array, the mistakes in the order to fix, and why there is no line where there is none.
 
     `followed`: the trace of the cost is that of the cost; without it nothing here is said of the gradients.
     """

@@ -50,7 +50,7 @@ MISTAKES = {
     "the corrected moments are fed back": "m and v must stay: what is divided by 1 - beta**t is for this step only",
     "the bias correction is missing": "m and v begin at 0 and are too small at first: divide them by 1 - beta**t",
     "epsilon is inside of the root": "it is added to the root, not under it",
-    "the moments begin anew at every step": "they must be kept from step to step",
+    "the moments begin again at every step": "they must be kept from step to step",
     "the step counter stands still": "t must count the steps",
 }
 
@@ -88,7 +88,7 @@ def _adam(first: float, second: float, epsilon: float, wrong: str) -> Callable[[
     def steps(gradients: Sequence[Array], lr: float) -> Steps:
         m, v, found = np.zeros_like(gradients[0]), np.zeros_like(gradients[0]), []
         for t, g in enumerate(gradients, 1):
-            if wrong == "the moments begin anew at every step":
+            if wrong == "the moments begin again at every step":
                 m, v = np.zeros_like(g), np.zeros_like(g)
             if wrong == "the step counter stands still":
                 t = 1

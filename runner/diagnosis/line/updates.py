@@ -1,7 +1,7 @@
 """Is a network's own step(lr) an optimizer's, array by array; and where it is not, which mistake is in which line.
 
 Steps are taken from several places, each with the gradient there, and compared with those of the optimizers that are
-known (`steps`). What is none of them, and none of their mistakes, and is not mended by a small change, gets no name.
+known (`steps`). What is none of them, and none of their mistakes, and is not fixed by a small change, gets no name.
 """
 
 import ast
@@ -261,7 +261,7 @@ def _place(source: Source, inside: Sequence[int], wrong: str) -> int:
                 return line
         if wrong in ("the bias correction is missing", "epsilon is inside of the root") and "sqrt" in text:
             return line
-        if wrong == "the moments begin anew at every step" and ("zeros" in value or value == "0"):
+        if wrong == "the moments begin again at every step" and ("zeros" in value or value == "0"):
             return line
         if wrong == "ascent" and isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
             return line

@@ -38,7 +38,7 @@ def held(*roots: Any) -> list[Place]:
 def generators(*roots: Any) -> Callable[[], None]:
     """Remember every generator that the roots hold, and its state; what is returned puts both back.
 
-    The generator itself, too: a module that was made anew for another network holds another one by now.
+    The generator itself, too: a module that was made again for another network holds another one by now.
     """
     kept: list[tuple[Place, Any]] = []
     for place in held(*roots):

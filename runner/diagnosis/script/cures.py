@@ -205,9 +205,7 @@ def _told(search: Search, recipe: Recipe, edits: list[Edit], reached: int, witho
             line = max(1, line - 1)
         shown = f"without this it reaches the target on {without[key]} of {SEEDS} seeds" if key in without else ""
         if len(recipe) == 1:
-            shown = (
-                "this alone is changed" if not search.mended else "with the line above put right, this alone is changed"
-            )
+            shown = "this alone is changed" if not search.mended else "with the line above fixed, this alone is changed"
         parts.append(
             Part(CAUSES[key], line, f"{_words(key, value, source.line(line))}{': ' + shown if shown else ''}.")
         )

@@ -1,4 +1,4 @@
-"""One script from its text to what is wrong with it: understood, checked line by line, run to its end, mended."""
+"""One script from its text to what is wrong with it: understood, checked line by line, run to its end, fixed."""
 
 import shutil
 import time

@@ -55,7 +55,7 @@ def _list(names: list[str]) -> str:
 
 
 def findings_of(report: Report) -> list[Finding]:
-    """The causes in the order to mend: the line, what the cure's parts are for, what cannot be reached."""
+    """The causes in the order to fix: the line, what the cure's parts are for, what cannot be reached."""
     found: list[Finding] = []
     mistake = mistake_of(report)
     cure = report.cure

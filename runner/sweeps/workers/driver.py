@@ -97,7 +97,7 @@ class _Driver:
 
     def _hire(self) -> None:
         if self.stillborn >= STILLBORN and self.tasks:
-            return  # those that work go on without help; once none is left one more is tried
+            return  # those that work need no help; once none is left one more is tried
         wanted = min(self.crew.size, len(self.queue) + len(self._busy()))
         for _ in range(wanted - len(self.starting) - len(self.tasks)):
             self.starting.append(self.crew.hire())

@@ -106,7 +106,7 @@ class Trace:
             self.getters = None
 
     def _find(self, frame: Any) -> list[tuple[str, Any, Any]]:
-        """For each parameter its name as code, which finds it in whatever dictionary is made anew, and its place."""
+        """For each parameter its name as code, which finds it in whatever dictionary is made again, and its place."""
         found: dict[str, Any] = {}
         for place, _ in places(frame, self.root):
             if place.name in self.norms and place.name not in found:
