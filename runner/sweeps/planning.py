@@ -72,7 +72,7 @@ def cores() -> int:
     return int(cpu_count())
 
 
-# Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it more expensive again
+# Up to about so many bytes of arrays a member-step gets cheaper with the size of the stack, beyond it costlier
 # (measured: benchmarks/RESULTS.md, stack size).
 STACK_BYTES = 3_500_000
 MOST = 1024  # members of a stack: each has a journal open

@@ -22,7 +22,7 @@ ANEW = (
 
 
 def summed(fresh: Callable[[], OwnNetwork], at: Point) -> list[LineMistake]:
-    """The lines that take an array as an earlier call has left it, each with what starts it from zero: run, and steady."""
+    """The lines that take an array as an earlier call has left it, each with what starts it from zero, as run."""
     base = fresh()
     names = [name for name, _ in base.layout]
     wanted = {each.name: each.true for each in verdicts(fresh, at).arrays}
@@ -70,7 +70,7 @@ def _steady(network: OwnNetwork, at: Point, wanted: dict[str, Array]) -> set[str
 
 def _told(file: str, statement: ast.Assign, old: str) -> LineMistake:
     line = statement.lineno
-    says = f"`{old}` still holds what the last call has added to it: it must begin again at each call; with this change two"
+    says = f"`{old}` still holds what the last call added to it: it must begin again at each call; with this change two"
     says += " calls give the same gradient, the right one."
     text = ast.unparse(statement)
     return LineMistake(file, line, "", line_text(file, line), None, None, "accumulated", says, text)
