@@ -12,6 +12,7 @@ import pytest
 
 from runner.runs import journal
 from runner.sweeps.planning import cores
+from tests.commands import quick
 
 ROOT = Path(__file__).resolve().parents[1]
 two_cores = pytest.mark.skipif(cores() < 2, reason="this needs two cores")
@@ -21,7 +22,7 @@ def start(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.Popen[
     """A sweep in a process group of its own, as a terminal would start it."""
     folder.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(root), "COLUMNS": "200", "PYTHONWARNINGS": "error::UserWarning"}
-    command = [sys.executable, "-m", "runner", "-m", *arguments]
+    command = [sys.executable, "-m", "runner", "-m", *quick(*arguments)]
     return subprocess.Popen(
         command,
         cwd=folder,

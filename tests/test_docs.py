@@ -59,13 +59,16 @@ def commands() -> list[str]:
     return [f"python -m runner{text.split('python -m runner', 1)[1]}" for text in lines() if text.startswith(OURS)]
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, drawn: bool = False) -> subprocess.CompletedProcess[str]:
+    """What a page's command does; where nothing of it is shown the pictures, which take seconds, are left out."""
     for page in PAGES:
         for name, source in PYTHON.findall(page.read_text()):
             (folder / name).write_text(source)
     words = [sys.executable, *shlex.split(command)[1:]]
     if words[1:3] == ["-m", "runner"] and not re.search("tracking=|resume=", command):
         words.append("tracking=none")
+    if words[1:3] == ["-m", "runner"] and not drawn and not re.search("plots=|resume=", command):
+        words.append("plots=false")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -73,7 +76,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def interrupt(where: str, folder: Path) -> None:
     """Leave a run in `where` that Ctrl-C has stopped."""
     words = ["dataset=xor", "training.iterations=300_000", "training.checkpoint_every=1000", f"hydra.run.dir={where}"]
-    words = [sys.executable, "-m", "runner", *words, "tracking=none"]
+    words = [sys.executable, "-m", "runner", *words, "tracking=none", "plots=false"]
     begun = subprocess.Popen(words, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until(lambda: (folder / where / "checkpoint.npz").exists())
     begun.send_signal(signal.SIGINT)
@@ -192,7 +195,8 @@ def test_what_the_pages_show_is_what_is_printed(command: str, folder: Path) -> N
     assert command.startswith("$ ")
     for part in re.split(r"^\$ ", command, flags=re.MULTILINE)[1:]:
         line, shown = part.split("\n", 1)
-        done = run("python -m runner" + line.split("python -m runner", 1)[1], folder)
+        drawn = "plots" in command or "report" in command
+        done = run("python -m runner" + line.split("python -m runner", 1)[1], folder, drawn)
         printed = "\n".join(steady(done.stdout + done.stderr)) + "\n"
         assert done.returncode == code(line), printed
         assert re.fullmatch(pattern(shown), printed), printed
@@ -234,9 +238,10 @@ def test_the_python_of_the_pages_runs(block: str, folder: Path) -> None:
     where = re.search(r'"(outputs/[^"]+)"', block)
     words = ["dataset=csv", "dataset.path=my.csv", "dataset.target=label", "training.iterations=20"]
     words += [f"hydra.run.dir={where[1] if where else 'run'}", *["tracking=none"] * ("mlflow" not in block)]
+    words.append("plots=false")
     if "study.db" in block:  # of a search, as the page has it above, with fewer trials
         words = ["dataset=xor", "training.iterations=20", "tracking=none", "search=tpe", "search.trials=12"]
-        words += ["search.storage=sqlite:///study.db", "optimizer.lr=tag(log,interval(1e-4,10))"]
+        words += ["plots=false", "search.storage=sqlite:///study.db", "optimizer.lr=tag(log,interval(1e-4,10))"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     environment["PYTHONPATH"] = str(ROOT)
     begun = [sys.executable, "-m", "runner", *words]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from runner.runs import journal
+from tests.commands import quick
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ def environment() -> dict[str, str]:
 
 def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "runner", *arguments],
+        [sys.executable, "-m", "runner", *quick(*arguments)],
         cwd=folder,
         env=environment(),
         capture_output=True,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from runner.runs import findings, journal
+from tests.commands import quick
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -21,7 +22,14 @@ OWN = ROOT / "tests" / "training" / "own" / "networks"
 
 def run(folder: Path, *overrides: str) -> tuple[str, dict]:
     """What a command prints, and the summary of its run."""
-    command = [sys.executable, "-m", "runner", *overrides, "tracking=offline", "hydra.run.dir=run"]
+    command = [
+        sys.executable,
+        "-m",
+        "runner",
+        *quick(*overrides, diagnosis=""),
+        "tracking=offline",
+        "hydra.run.dir=run",
+    ]
     done = subprocess.run(command, cwd=folder, env=HERE, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return done.stdout, json.loads((folder / "run" / "summary.json").read_text())

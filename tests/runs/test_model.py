@@ -22,6 +22,7 @@ from runner.runs.model import hand_on
 from runner.sync import main
 from runner.tracking.models import name_of
 from runner.tracking.store import Store
+from tests.commands import quick
 from tests.servers import Serving
 from tests.stores import new_store, push
 
@@ -57,6 +58,7 @@ def rows(kind: str) -> np.ndarray:
 ASK = """
 import sys
 import numpy as np, mlflow, pandas as pd
+from tests.commands import quick
 model, X = mlflow.pyfunc.load_model(sys.argv[1]), np.load(sys.argv[2])
 by_name = model.unwrap_python_model().network.encoding is not None  # of a table
 names = ["height", "weight"] if by_name else []
@@ -82,7 +84,7 @@ def asked(model: str | Path, X: np.ndarray, folder: Path, python: str = sys.exec
 def command(folder: Path, *words: str, code: int = 0) -> str:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     done = subprocess.run(
-        [sys.executable, "-m", "runner", *words],
+        [sys.executable, "-m", "runner", *quick(*words)],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,

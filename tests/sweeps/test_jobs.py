@@ -27,6 +27,7 @@ from runner.sweeps import jobs as sweep
 from runner.sweeps import planning
 from runner.sweeps.leaderboard import fold, ranked
 from runner.tracking.store import Store
+from tests.commands import quick
 from tests.stores import new_store
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -171,7 +172,7 @@ def test_the_index_knows_what_came_to_a_deterministic_end(composer: Composer, tm
 
 def command(folder: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "runner", "-m", "tracking=none", *arguments],  # the last of two counts
+        [sys.executable, "-m", "runner", "-m", "tracking=none", *quick(*arguments)],  # the last of two counts
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(root), "COLUMNS": "100"},
         capture_output=True,

@@ -20,6 +20,7 @@ from runner.experiment.schema import ConfigError
 from runner.runs import journal
 from runner.sweeps.search.ledger import Ledger, Trial
 from runner.sweeps.search.loop import best
+from tests.commands import quick
 
 ROOT = Path(__file__).resolve().parents[3]
 XOR = ("dataset=xor", "optimizer=gd", "training.iterations=100")
@@ -27,7 +28,7 @@ LR = "optimizer.lr=tag(log,interval(1e-3,10))"
 
 
 def arguments(*overrides: str) -> list[str]:
-    return [sys.executable, "-m", "runner", *overrides]
+    return [sys.executable, "-m", "runner", *quick(*overrides)]
 
 
 def environment() -> dict[str, str]:
