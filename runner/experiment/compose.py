@@ -111,9 +111,19 @@ class Composer:
     def _option(self, group: str, option: str) -> Any:
         """The values of a group's option, resolved."""
         if (group, option) not in self._chosen:
-            config = self.compose([f"{group}={option}"]).config
-            self._chosen[group, option] = OmegaConf.to_container(config, resolve=True)[group]  # type: ignore[index, call-overload]
+            self._chosen[group, option] = self._written(group, option) or self._resolved(group, option)
         return self._chosen[group, option]
+
+    def _written(self, group: str, option: str) -> Any:
+        """An option of ours whose yaml is all there is to it: a hundred times sooner than composing. Else None."""
+        source = self.repository.load_config(f"{group}/{option}") if self.sources == BUILT_IN else None
+        if source is None or source.defaults_list or source.header["package"] or "${" in str(source.config):
+            return None
+        return OmegaConf.to_container(source.config)
+
+    def _resolved(self, group: str, option: str) -> Any:
+        config = OmegaConf.to_container(self.compose([f"{group}={option}"]).config, resolve=True)
+        return config[group]  # type: ignore[index, call-overload]
 
     def sweeping(self, overrides: Sequence[str], asked: bool) -> list[str] | None:
         """What is swept over, or None where this is a single run.

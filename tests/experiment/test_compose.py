@@ -1,5 +1,6 @@
 """Composition: the same as Hydra's own, every mistake at once, and no silent leftovers of a preset."""
 
+from itertools import islice, zip_longest
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ def test_composition_equals_hydras_own(composer: Composer, choices: list[str], v
     found = composer.compose(overrides).config
     assert OmegaConf.to_container(found) == OmegaConf.to_container(expected)
     assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
+
+
+def test_an_option_by_itself_has_the_values_that_are_composed(composer: Composer) -> None:
+    groups = [group for group in composer.groups if group != "experiment"]
+    options = [[(group, option) for option in composer.options(group)] for group in groups]
+    for round_ in islice(
+        zip_longest(*options), 12
+    ):  # one of each group at a time: all options, but of the 44 faults 12
+        chosen = [f"{group}={option}" for group, option in filter(None, round_)]
+        composed = OmegaConf.to_container(composer.compose(chosen).config, resolve=True)
+        found = composer.varied({group: {} for group in groups}, chosen)
+        for group, _ in filter(None, round_):
+            assert found[group] == composed[group]
 
 
 def test_what_is_done_to_one_composition_does_not_show_in_the_next(composer: Composer) -> None:
