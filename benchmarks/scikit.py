@@ -85,7 +85,16 @@ def ours(name: str, path: Path, folder: Path) -> np.ndarray:
     sweep = folder / path.name.replace(".", "_")
     words = ["-m", *overrides(name, path), f"seed=range({SEEDS})", f"hydra.sweep.dir={sweep}", "tracking=offline"]
     subprocess.run(
-        [sys.executable, "-m", "runner", *words, "progress=false", "sweep.skip_done=false"],
+        [
+            sys.executable,
+            "-m",
+            "runner",
+            *words,
+            "progress=false",
+            "plots=false",
+            "diagnosis=none",
+            "sweep.skip_done=false",
+        ],
         cwd=folder,
         check=True,
         capture_output=True,

@@ -59,8 +59,8 @@ def commands() -> list[str]:
     return [f"python -m runner{text.split('python -m runner', 1)[1]}" for text in lines() if text.startswith(OURS)]
 
 
-def run(command: str, folder: Path, drawn: bool = False) -> subprocess.CompletedProcess[str]:
-    """What a page's command does; where nothing of it is shown the pictures, which take seconds, are left out."""
+def run(command: str, folder: Path, shown: bool = False, drawn: bool = False) -> subprocess.CompletedProcess[str]:
+    """What a page's command does. What takes seconds and is not `shown` there is left out: pictures, and the causes."""
     for page in PAGES:
         for name, source in PYTHON.findall(page.read_text()):
             (folder / name).write_text(source)
@@ -69,6 +69,8 @@ def run(command: str, folder: Path, drawn: bool = False) -> subprocess.Completed
         words.append("tracking=none")
     if words[1:3] == ["-m", "runner"] and not drawn and not re.search("plots=|resume=", command):
         words.append("plots=false")
+    if words[1:4] == ["-m", "runner", "-m"] and not shown and "diagnosis=" not in command:
+        words.append("diagnosis=none")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
@@ -196,7 +198,7 @@ def test_what_the_pages_show_is_what_is_printed(command: str, folder: Path) -> N
     for part in re.split(r"^\$ ", command, flags=re.MULTILINE)[1:]:
         line, shown = part.split("\n", 1)
         drawn = "plots" in command or "report" in command
-        done = run("python -m runner" + line.split("python -m runner", 1)[1], folder, drawn)
+        done = run("python -m runner" + line.split("python -m runner", 1)[1], folder, shown=True, drawn=drawn)
         printed = "\n".join(steady(done.stdout + done.stderr)) + "\n"
         assert done.returncode == code(line), printed
         assert re.fullmatch(pattern(shown), printed), printed

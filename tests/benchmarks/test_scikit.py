@@ -25,7 +25,7 @@ def scikit() -> ModuleType:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["circles", "moons", "iris", "digits", "diabetes"])
+@pytest.mark.parametrize("name", ["circles", "iris", "digits", "diabetes"])
 def test_one_command_reaches_what_scikit_learn_reaches_whatever_the_file(
     name: str, scikit: ModuleType, tmp_path: Path
 ) -> None:
