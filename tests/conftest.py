@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+from xdist.scheduler import LoadScopeScheduling
 
 from datasets.given import hand_over
 
@@ -17,6 +18,34 @@ settings.register_profile("runner", deadline=None)
 settings.load_profile("runner")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# What is made once for these files (a sweep, a server, an environment) takes long: one worker runs all of their tests.
+TOGETHER = (
+    "command/test_predict.py",
+    "command/test_store.py",
+    "report/test_browser.py",
+    "report/test_report.py",
+    "runs/test_model_tables.py",
+    "test_notebook.py",
+    "test_wheel.py",
+    "tracking/test_old_server.py",
+    "tracking/test_postgres.py",
+    "tracking/test_ui.py",
+)
+
+
+class Grouped(LoadScopeScheduling):
+    """Test by test to whichever worker is free; the files above as wholes."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return file if file.removeprefix("tests/") in TOGETHER else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Grouped:
+    config.option.loadscopereorder = False  # fast tests first, as they are collected
+    return Grouped(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
