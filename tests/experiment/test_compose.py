@@ -1,5 +1,6 @@
 """Composition: the same as Hydra's own, every mistake at once, and no silent leftovers of a preset."""
 
+import os
 from itertools import islice, zip_longest
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from runner.experiment import build
 from runner.experiment.compose import Composer
 from runner.experiment.overrides import quoted
 from runner.experiment.schema import ConfigError
@@ -200,3 +202,10 @@ def test_a_name_that_hydras_grammar_does_not_know_needs_no_quotes(value: str) ->
 @pytest.mark.parametrize("text", ["dataset.target=label", "seed=range(", "dataset.target=[a", "optimizer.lr=(1"])
 def test_what_parses_and_what_is_no_name_is_left_as_it_is(text: str) -> None:
     assert quoted(text) == text
+
+
+def test_the_composer_of_our_files_is_kept_until_one_of_them_changes() -> None:
+    first = build._composer()
+    assert build._composer() is first
+    os.utime(ROOT / "conf" / "config.yaml")
+    assert build._composer() is not first

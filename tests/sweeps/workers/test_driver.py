@@ -103,11 +103,11 @@ def test_what_kills_its_worker_is_found_and_the_others_finish(composer: Composer
 
 @pytest.mark.usefixtures("halting")
 @given(st.sets(st.integers(0, 8)), st.integers(1, 4))
-def test_every_job_ends_once_whoever_dies(fatal: set[int], size: int) -> None:
+def test_every_job_ends_once_whoever_dies(composer: Composer, fatal: set[int], size: int) -> None:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
-        made = jobs(Composer(), Path(folder), "dataset=xor", "seed=range(9)", "training.iterations=3")
+        made = jobs(composer, Path(folder), "dataset=xor", "seed=range(9)", "training.iterations=3")
         crew = Mortals(*fatal)
         crew.size = size
         results = executor.run(made, stacks([job.experiment for job in made], size), crew)
