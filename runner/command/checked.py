@@ -122,15 +122,15 @@ def sweep_of(jobs: Sequence[Sequence[str]], experiments: Sequence[Experiment]) -
     return Sweep(jobs, experiments, [experiment.key() for experiment in experiments], names)
 
 
-def words_for_hydra(checked: Checked, order: Order, overrides: Sequence[str], multirun: bool) -> list[str]:
-    """The words that Hydra's own main is to be called with."""
+def words_for_hydra(checked: Checked, order: Order, overrides: Sequence[str]) -> list[str]:
+    """The overrides that Hydra is to be called with."""
     own = checked.composer.words()
     if isinstance(order, Single):
         assert order.experiment.composed is not None
         return [*overrides, *order.experiment.composed.extra, *own]
     theirs = isinstance(order, Sweep) and any(text.startswith("hydra/sweeper=") for text in overrides)
     words = overrides if theirs else checked.composer.for_hydra(overrides)
-    return [*([] if multirun else ["-m"]), *words, *own]
+    return [*words, *own]
 
 
 def check_directory(overrides: Sequence[str], key: str) -> None:

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from hydra._internal.utils import run_and_report
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.command import multirun, session
-from runner.command.checked import Order, Sweep, check_directory, ordered, words_for_hydra
+from runner.command.checked import Order, Single, Sweep, check_directory, ordered, words_for_hydra
 from runner.command.conclude import conclude
 from runner.command.flags import meant, parsed, sources
 from runner.command.hydra_files import directories
@@ -52,13 +53,30 @@ def command(task: Callable[[], object]) -> int:
         result = here.resume(directory, [text for text in overrides if text not in resumed])
         conclude(here, [result], [result])
         return here.finish()
-    sys.argv[1:] = [*words.flags, *_checked(here, overrides, given.multirun)]
-    task()
+    checked = _checked(here, overrides, given.multirun)
+    if not (given.cfg or given.resolve or given.experimental_rerun):
+        _launch(here, checked)
+    else:
+        swept = ["-m"] * (not isinstance(here.order, Single) and not given.multirun)
+        sys.argv[1:] = [*words.flags, *swept, *checked]
+        task()
     if given.cfg:
         return 0
     if isinstance(here.order, Sweep) and not here.order.experiments[0].sweep.dry_run:
         multirun.conclude(here, here.order)
     return here.finish()
+
+
+def _launch(here: Session, overrides: list[str]) -> None:
+    """What Hydra's main does with a run or a sweep, over yaml files that are open already.
+
+    It would open and compose them all once more, to learn which of the two it is.
+    """
+    composer, swept = here.checked.composer, not isinstance(here.order, Single)
+    with composer.opened() as hydra:
+        start = hydra.multirun if swept else hydra.run
+        words = [*overrides, f"hydra.mode={'MULTIRUN' if swept else 'RUN'}"]
+        run_and_report(lambda: start(composer.sources.name, run_task, words))
 
 
 def _listen(composer: Composer, overrides: Sequence[str]) -> None:
@@ -87,7 +105,7 @@ def _checked(here: Session, overrides: list[str], multirun: bool) -> list[str]:
     check_directory(overrides, "hydra.sweep.dir" if isinstance(order, Sweep | Search) else "hydra.run.dir")
     here.order = order
     log.debug("checked: %s", _asked(order))
-    return words_for_hydra(here.checked, order, overrides, multirun)
+    return words_for_hydra(here.checked, order, overrides)
 
 
 def _check_subdirs(composer: Composer, order: Sweep, overrides: Sequence[str]) -> None:

@@ -5,16 +5,18 @@ only when that fails, override by override, to collect all that is wrong. A swee
 groups once and sets the values on copies, by Hydra's own function: the same configuration, fifty times faster.
 """
 
+import contextlib
 import copy
 import logging
 import pickle
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 from hydra import compose
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -69,8 +71,18 @@ class Composer:
         self._chosen: dict[tuple[str, str], Any] = {}
         self._bases: dict[tuple[str, ...], tuple[bytes, DictConfig]] = {}
 
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Hydra]:
+        """Hydra over these files, for a run or a sweep of its own."""
+        GlobalHydra.instance().clear()
+        GlobalHydra.instance().initialize(self._global)
+        try:
+            yield self._global
+        finally:
+            GlobalHydra.instance().clear()
+
     def words(self) -> list[str]:
-        """What Hydra's own main must be told besides, so that it composes over the same files."""
+        """What Hydra must be told besides, so that it composes over the same files."""
         return self.sources.words(self.repository)
 
     def compose(self, overrides: Sequence[str]) -> Composed:
@@ -233,13 +245,9 @@ class Composer:
         return key not in self.groups and not override.package and key.split(".")[0] != "hydra"
 
     def _compose(self, overrides: Sequence[str]) -> DictConfig:
-        GlobalHydra.instance().clear()
-        GlobalHydra.instance().initialize(self._global)
         log.debug("composing %s with %s", self.sources.name, list(overrides))
-        try:
+        with self.opened():
             return compose(self.sources.name, overrides=[*self.sources.searched, *overrides], return_hydra_config=True)
-        finally:
-            GlobalHydra.instance().clear()
 
     def _all_mistakes(self, overrides: Sequence[str]) -> tuple[list[str], list[str]]:
         """Add the overrides one at a time: what is wrong with each that does not compose, and those that do."""
