@@ -17,7 +17,8 @@ from tests.servers import Serving
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TOP = ("README.md", "CONTRIBUTING.md", "SUPPORT.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "examples/README.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = re.compile(r"```python\n# (\w+\.py)\n(.*?)```", re.DOTALL)  # a file that the page asks the reader to write
 BASH = re.compile(r"```bash\n(.*?)```", re.DOTALL)
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)  # commands behind a prompt, and what they print
@@ -27,12 +28,14 @@ OURS = ("python -m runner", "uv run python -m runner")
 ELSEWHERE = {
     r'eval "\$\(runner -sc install=bash\)"': "test_help.py",
     r"(pip install uv|uv run pytest.*)": "CI runs them: .ci/run",
+    r"python -m venv \.venv && source \.venv/bin/activate && pip install \.": "test_wheel.py",
+    r"cp -r examples/project my-project && cd my-project": "test_examples.py",
     r"(uv run )?mlflow (ui|models serve) .*": "below",
     r"curl 127\.0\.0\.1:.*": "below",
 }
 # What the pages show to fail.
 CODES = {
-    "runner.explain my_script.py": 1,
+    "runner.explain examples/xor.py": 1,
     "optimizer=adan": 2,
     "fault=derivative_twice": 1,
     "check dataset=flower architecture=own": 1,
@@ -54,9 +57,15 @@ def lines() -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def sessions() -> list[str]:
+    return [block for page in PAGES for block in CONSOLE.findall(page.read_text())]
+
+
 def commands() -> list[str]:
-    """The `python -m runner...` ones among them, without `uv run`."""
-    return [f"python -m runner{text.split('python -m runner', 1)[1]}" for text in lines() if text.startswith(OURS)]
+    """The `python -m runner...` ones among them, without `uv run`; those shown with their output run there."""
+    ours = [f"python -m runner{text.split('python -m runner', 1)[1]}" for text in lines() if text.startswith(OURS)]
+    shown = re.findall(r"^\$ (.*)$", "".join(sessions()), re.MULTILINE)
+    return [text for text in dict.fromkeys(ours) if text not in shown and " --config-dir conf " not in text]
 
 
 def run(command: str, folder: Path, shown: bool = False, drawn: bool = False) -> subprocess.CompletedProcess[str]:
@@ -97,6 +106,7 @@ def folder(tmp_path: Path) -> Path:
     rows = "".join(f"{i},{i % 3},{'yes' if i % 2 else 'no'}\n" for i in range(40))
     (tmp_path / "my.csv").write_text("a,b,label\n" + rows)
     (tmp_path / "new.csv").write_text("a,b\n1,2\n3,0\n")
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     yaml = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "command-line.md").read_text(), re.DOTALL)[0]
     (tmp_path / "mine" / "experiment" / "night.yaml").write_text(yaml)
@@ -183,10 +193,6 @@ def pattern(shown: str) -> str:
         words = ".*".join(re.escape(part) for part in re.split(r" ?\.\.\. ?", line))
         parts.append(r"(?:.*\n)*" if line == "..." else words + r"\n")
     return "".join(parts)
-
-
-def sessions() -> list[str]:
-    return [block for page in PAGES for block in CONSOLE.findall(page.read_text())]
 
 
 def titled(block: str) -> str:
