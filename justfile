@@ -24,3 +24,7 @@ bench *parts:
 # every command and link in README and docs
 docs:
     uv run pytest tests/test_docs.py
+
+# the site of docs/, at http://127.0.0.1:8000
+site:
+    uv run mkdocs serve

@@ -7,6 +7,7 @@ import yaml
 
 from docs import reference
 from runner import run
+from runner.runs.findings import explained
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,5 +44,7 @@ def test_every_cause_has_its_section_in_the_order_of_the_configuration() -> None
     page = (ROOT / "docs/causes.md").read_text()
     titles = [title.lower().replace(" ", "_") for title in re.findall(r"^## (.*)$", page, re.MULTILINE)]
     assert titles == [*yaml.safe_load((ROOT / "conf/diagnosis/default.yaml").read_text())["causes"], "undetermined"]
+    assert [explained({"cause": name}) for name in titles] == [f"docs/causes.md#{n.replace('_', '-')}" for n in titles]
+    assert explained({"cause": "square missing"}) == ""  # the gradient check's own, which names the line
     for name in re.findall(r"fault=(\w+)", page):
         assert (ROOT / f"conf/fault/{name}.yaml").exists(), name

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from runner import diagnosis
-from runner.diagnosis import cures
-from runner.diagnosis.case import Case, Course, Finding, Overrides, merged
+from runner.diagnosis import causes, cures, dynamics
+from runner.diagnosis.case import UNDETERMINED, Case, Course, Finding, Overrides, merged
 from runner.diagnosis.evidence import FRESH
 from runner.diagnosis.gradient.check import check_recipe
 from runner.experiment.build import build_plain, compose_with
@@ -167,8 +167,8 @@ def record(result: Result) -> None:
     with Journal.supplement(result.directory) as journal:
         for finding in result.findings:
             journal.finding(finding)
-        causes = [finding["cause"] for finding in result.findings]
-        journal.tags({TAG: ", ".join(causes), NOTE: note(result.findings)} if causes else {})
+        named = [finding["cause"] for finding in result.findings]
+        journal.tags({TAG: ", ".join(named), NOTE: note(result.findings)} if named else {})
         journal.artifact(SUMMARY)
 
 
@@ -185,6 +185,8 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
             lines.append(
                 "The evidence does not rule out: " + ", ".join(finding["alternatives"]).replace("_", " ") + "."
             )
+        if page := explained(finding):
+            lines.append(f"About this cause: {page}.")
         if finding["override"]:
             lines.append(f"Fix it with `{' '.join(finding['override'])}`.")
         if finding["cure"]:
@@ -221,3 +223,10 @@ def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], chan
         vary=vary,
         changes=changes,
     )
+
+
+def explained(finding: Mapping[str, Any]) -> str:
+    """Where its cause is explained: symptom, reason, fix; '' where it is none of those that have a section."""
+    cause = str(finding["cause"])
+    known = cause == UNDETERMINED or hasattr(causes, cause) or hasattr(dynamics, cause)
+    return f"docs/causes.md#{cause.replace('_', '-')}" if known else ""

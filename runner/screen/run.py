@@ -12,7 +12,7 @@ from datasets import survey
 from runner.experiment.experiment import Experiment
 from runner.runs import by_class
 from runner.runs.files import relative
-from runner.runs.findings import WRONG_GRADIENT, headline
+from runner.runs.findings import WRONG_GRADIENT, explained, headline
 from runner.runs.provenance import command
 from runner.runs.result import Result
 from runner.screen.terminal import console, number, sparkline
@@ -123,6 +123,8 @@ def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before:
     if finding["alternatives"]:
         names = ", ".join(_words(name) for name in finding["alternatives"])
         out.print(Text(f"  the evidence does not rule out: {names}"))
+    if page := explained(finding):
+        out.print(Text(f"  about this cause: {page}"))
     if finding["override"]:
         out.print(Text(f"  fix it with: {' '.join(finding['override'])}"))
 
