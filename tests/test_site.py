@@ -15,5 +15,7 @@ def test_the_site_is_built_and_asks_nothing_of_any_network(tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
     pages = list((tmp_path / "site").rglob("*.html"))
     assert len(pages) >= 25
-    assert not [page for page in pages if 'src="http' in page.read_text() or 'rel="stylesheet" href="http' in page.read_text()]
+    assert not [
+        page for page in pages if 'src="http' in page.read_text() or 'rel="stylesheet" href="http' in page.read_text()
+    ]
     assert (tmp_path / "site" / "search" / "search_index.json").exists()
