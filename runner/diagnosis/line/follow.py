@@ -284,12 +284,15 @@ class _Vectorized(np.vectorize):
         if not TAPES or named or len(args) != 1 or not is_followed(args[0]) or self.signature:
             return super().__call__(*stripped(args), **stripped(named))
         (x,) = args
-        function = super().__call__
+        function = self.pyfunc
 
-        def compute(a: Any) -> Any:
-            return np.asarray(function(plain(a)))
+        def compute(a: Any) -> Any:  # number by number: as a whole, all are cut to the type of the first one's answer
+            numbers = plain(a)
+            return np.array([float(function(each)) for each in numbers.ravel()]).reshape(numbers.shape)
 
-        return TAPES[-1].record("vectorize", [x], compute(plain(x)), compute, {"elementwise": True})
+        return TAPES[-1].record(
+            "vectorize", [x], np.asarray(super().__call__(plain(x))), compute, {"elementwise": True}
+        )
 
 
 class _AnyMatrix(type):

@@ -5,14 +5,15 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from runner.diagnosis.script import twin as twins
 from runner.diagnosis.script.functions import kinds, to_tanh
-from runner.diagnosis.script.knobs import Knobs, knobs, reseeded
+from runner.diagnosis.script.knobs import Knobs, Number, knobs, reseeded
+from runner.diagnosis.script.settings import bounds, by_fan_in, main_rates, out_of_range, standardised, widened
 from runner.training.script.execute import run_scripts
 from runner.training.script.process import Limits
 from runner.training.script.score import goal
-from runner.training.script.source import Edit
+from runner.training.script.source import Edit, Source
 from runner.training.script.tracing import Traced, traced, tracing
 from runner.training.script.understand import Understood
 
@@ -26,19 +27,18 @@ SINGLE: tuple[Recipe, ...] = (
 )  # fmt: skip
 TOGETHER: tuple[Recipe, ...] = (
     {"tanh": 1, "iterations x": 2.5},
-    {"scale": 0.5, "rate": 2}, {"standard": 1, "rate": 0.1}, {"fan": 1, "rate x": 10}, {"fan": 1, "iterations x": 5},
-    {"scale": 0.1, "rate": 2, "iterations x": 40}, {"scale": 1, "rate": 1, "iterations x": 10},
-    {"fan": 1, "standard": 1},
-    {"tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5},
-    {"tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5, "iterations x": 3},
-    {"tanh": 1, "width": 32, "scale": 3, "rate": 0.5, "standard": 1},
-    {"width": 16, "rate": 0.5, "scale": 0.5, "standard": 1, "iterations x": 3},
-    {"width": 16, "fan": 1, "standard": 1, "rate": 0.5, "iterations x": 5, "tanh": 1},
+    {"scale": 0.5, "rate": 2}, {"standard": 1, "rate": 0.1}, {"fan": 1, "rate x": 10}, {"fan": 1, "standard": 1},
+    {"standard": 1, "tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5},
+    {"standard": 1, "width": 16, "scale": 0.5, "rate": 0.5, "iterations x": 3},
+    {"standard": 1, "tanh": 1, "width": 16, "fan": 1, "rate": 0.5, "iterations x": 5},
+    {"scale": 1, "rate": 1, "iterations x": 10}, {"fan": 1, "iterations x": 5},
+    {"standard": 1, "tanh": 1, "width": 32, "scale": 3, "biases": 3, "rate": 0.5, "iterations x": 3},
+    {"scale": 0.1, "rate": 2, "iterations x": 40},
 )  # fmt: skip
 CAUSES = {
     "rate x": "learning rate", "rate": "learning rate", "scale": "init", "fan": "init", "biases": "init",
     "standard": "inputs",
-    "iterations x": "budget", "width": "capacity", "tanh": "activation",
+    "iterations x": "budget", "until x": "budget", "width": "capacity", "tanh": "activation", "range": "labels",
 }  # fmt: skip
 
 
@@ -76,7 +76,10 @@ class Search:
     at_once: int
     found: Knobs = field(default_factory=Knobs)
     tanh: list[Edit] = field(default_factory=list)
-    slowest: float = 5.0
+    range: list[Edit] = field(default_factory=list)
+    bounds: list[Number] = field(default_factory=list)
+    iterations: int = 0  # that the script makes as it is
+    strange: int = 0  # beginnings that no twin was found for
 
     def edits(self, recipe: Recipe) -> list[Edit] | None:
         """The changes of a recipe; None where the source has nothing to turn for it."""
@@ -92,14 +95,15 @@ class Search:
         found = self.found
         if key in ("rate", "rate x"):
             return [
-                each.edit(value if key == "rate" else each.value * value) for each in _main(found.rate, self.understood)
+                each.edit(value if key == "rate" else each.value * value)
+                for each in main_rates(found.rate, self.understood)
             ]
         if key == "scale":
             if found.scale:
                 return [each.edit(value) for each in found.scale]
             return [Edit.of(node, f"{ast.unparse(node)} * {value:g}") for node in found.draws]
         if key == "fan":
-            return _fan(self.understood, found)
+            return by_fan_in(self.understood, found)
         if key == "biases":
             return [
                 Edit.of(node, f"{value:g} * np.random.randn(*{ast.unparse(node.args[0])})")
@@ -109,17 +113,21 @@ class Search:
         if key == "iterations x":
             most = max((each.value for each in found.iterations), default=0)
             return [each.edit(round(each.value * value)) for each in found.iterations if each.value == most]
+        if key == "until x":
+            return [each.edit(each.value * value) for each in self.bounds]
+        if key == "range":
+            return self.range
         if key == "width":
             return [each.edit(value) for each in found.width if each.value < value]
-        return self.tanh if key == "tanh" else _standardised(self.understood)
+        return self.tanh if key == "tanh" else standardised(self.understood)
 
     def run(self, edits: list[Edit], seeds: list[int]) -> list[Traced]:
         """Run the patched source on these seeds."""
-        limits = Limits(seconds=max(3.0, min(0.5 * (self.until - time.monotonic()), 40 * self.slowest)))
-        sources = [reseeded(self.understood.source, self.found, [*self.mended, *edits], seed) for seed in seeds]
+        rounds = -(-len(seeds) // self.at_once)
+        limits = Limits(seconds=max(3.0, (self.until - time.monotonic()) / max(2, rounds)))
         runs = [
-            tracing(source, self.understood, self.argv, seed, limits, until_reached=True)
-            for source, seed in zip(sources, seeds, strict=True)
+            tracing(self.source(edits, seed), self.understood, self.argv, seed, limits, until_reached=True)
+            for seed in seeds
         ]
         return [traced(each) for each in run_scripts(runs, self.scratch, self.at_once)]
 
@@ -127,44 +135,112 @@ class Search:
         """On how many of these seeds it reaches the target."""
         return sum(1 for each in self.run(edits, seeds) if each.reached and each.status == "finished")
 
+    def source(self, edits: list[Edit], seed: int) -> Source:
+        """The corrected source with these edits, its own seeds moved."""
+        return reseeded(self.understood.source, self.found, [*self.mended, *edits], seed)
+
+    def mirrored(self, recipe: Recipe, edits: list[Edit], seeds: list[int]) -> list[twins.Twin] | None:
+        """Our own arrays that make the steps of these runs; None where they do not."""
+        match = self.understood.match
+        if self.strange > 1 or match is None or self.understood.step.key != self.understood.loop.key:
+            return None
+        limits = Limits(seconds=max(3.0, min(30.0, 0.2 * (self.until - time.monotonic()))))
+        runs = [twins.beginning(self.source(edits, seed), self.understood, self.argv, seed, limits) for seed in seeds]
+        beyond = out_of_range(self.understood) if "range" in recipe else None
+        found = []
+        for outcome in run_scripts(runs, self.scratch, self.at_once):
+            start = twins.start_of(outcome, self.understood, "standard" in recipe)
+            made = None if start is None else twins.twin_of(start, match.loss, beyond[0] if beyond else 1.0)
+            if made is None:
+                self.strange += 1
+                return None
+            found.append(made)
+        self.strange = 0
+        return found
+
+    def foreseen(self, recipe: Recipe, edits: list[Edit], seeds: list[int]) -> int | None:
+        """On how many of these seeds the twins reach the target; None where there are none."""
+        found = self.mirrored(recipe, edits, seeds)
+        if found is None:
+            return None
+        most = max((each.value for each in self.found.iterations), default=self.iterations)
+        count = round(most * recipe.get("iterations x", 1))
+        until = max((each.value * recipe.get("until x", 1) for each in self.bounds), default=-float("inf"))
+        ended = [each.trained(count, until / self._unit(each), lambda: self.late) for each in found]
+        return sum(each.reached for each in ended)
+
+    def _unit(self, twin: twins.Twin) -> float:
+        """How many of the script's costs one of the twin's is."""
+        match = self.understood.match
+        assert match is not None
+        return abs(match.factor) * len(twin.Y) * (2 if match.loss == "squared error" else 1)
+
+    def count(self, recipe: Recipe, edits: list[Edit], seeds: list[int], mirrored: bool) -> int | None:
+        """On how many of these seeds it reaches the target, by twins, or by running it; None: there are no twins."""
+        return self.foreseen(recipe, edits, seeds) if mirrored else self.reached(edits, seeds)
+
     @property
     def late(self) -> bool:
         return time.monotonic() > self.until
 
 
-def cure(
-    understood: Understood,
-    mended: list[Edit],
-    argv: tuple[str, ...],
-    scratch: Path,
-    until: float,
-    at_once: int,
-    not_tried: list[str],
-) -> Cure | None:
-    """The first recipe that reaches the target on all seeds, without the parts that it does not need."""
+def prepared(
+    understood: Understood, mended: list[Edit], argv: tuple[str, ...], scratch: Path, until: float, at_once: int
+) -> Search:
+    """Find out what can be turned in a source."""
     search = Search(understood, mended, argv, scratch, until, at_once)
     search.found = knobs(understood, argv, scratch, at_once)
-    search.tanh = to_tanh(understood.source, kinds(understood.source, scratch))
+    functions = kinds(understood.source, scratch)
+    search.tanh = to_tanh(understood.source, functions)
+    search.range = widened(understood, functions.get("sigmoid", []))
+    search.bounds = bounds(understood)
+    return search
+
+
+def cure(search: Search, not_tried: list[str]) -> Cure | None:
+    """The first recipe that reaches the target on all seeds, without the parts that it does not need.
+
+    First those that our own arrays can make the steps of, which is fast; then the others, by running them.
+    """
     tried: list[tuple[int, Recipe, list[Edit]]] = []
-    for recipe, edits in _recipes(search, bool(mended)):
-        if search.late:
-            not_tried.append("further cures")
-            break
-        pair = [0, 1]
-        if search.reached(edits, pair) < 2:
-            continue
-        count = 2 + search.reached(edits, list(range(2, SEEDS)))
-        if count == SEEDS:
-            return _smallest(search, recipe, edits)
-        tried.append((count, recipe, edits))
+    left = list(_recipes(search, bool(search.mended)))
+    for mirrored in (True, False):
+        waiting, left = left, []
+        for recipe, edits in waiting:
+            if search.late:
+                not_tried.append("further cures")
+                break
+            count = _counted(search, recipe, edits, mirrored)
+            if count is None:
+                left.append((recipe, edits))
+            elif count == SEEDS:
+                recipe, edits, without = _smallest(search, recipe, edits, mirrored)
+                count = search.reached(edits, list(range(SEEDS)))
+                if count == SEEDS:
+                    return _told(search, recipe, edits, SEEDS, without)
+            if count and not mirrored:
+                tried.append((count, recipe, edits))
     best = max(tried, key=lambda each: each[0], default=None)
     return None if best is None else _told(search, best[1], best[2], best[0], {})
 
 
+def _counted(search: Search, recipe: Recipe, edits: list[Edit], mirrored: bool) -> int | None:
+    """On how many seeds it reaches the target: of two, and where it does on both, of all."""
+    seeds = list(range(SEEDS))
+    count = search.count(recipe, edits, seeds[:2], mirrored)
+    if count != 2:
+        return None if count is None else 0
+    more = search.count(recipe, edits, seeds[2:], mirrored)
+    return None if more is None else 2 + more
+
+
 def _recipes(search: Search, mended: bool) -> Iterator[tuple[Recipe, list[Edit]]]:
     seen: set[str] = set()
-    alone: tuple[Recipe, ...] = ({},) if mended else ()
-    for recipe in alone + SINGLE + TOGETHER:
+    needed: Recipe = {"range": 1} if search.range else {}  # without it some labels cannot be reached at all
+    needed |= {"until x": 0.1} if search.range and search.bounds else {}
+    alone: tuple[Recipe, ...] = ({},) if mended or needed else ()
+    for changed in alone + SINGLE + TOGETHER:
+        recipe = {**needed, **changed}
         edits = search.edits(recipe)
         if edits is None or repr(edits) in seen:
             continue
@@ -176,7 +252,9 @@ def _recipes(search: Search, mended: bool) -> Iterator[tuple[Recipe, list[Edit]]
         yield recipe, edits
 
 
-def _smallest(search: Search, recipe: Recipe, edits: list[Edit]) -> Cure:
+def _smallest(
+    search: Search, recipe: Recipe, edits: list[Edit], mirrored: bool
+) -> tuple[Recipe, list[Edit], dict[str, int]]:
     """Each part left out in turn: what is not needed goes, and of what is it is known what happens without."""
     without: dict[str, int] = {}
     for key in list(recipe):
@@ -186,12 +264,12 @@ def _smallest(search: Search, recipe: Recipe, edits: list[Edit]) -> Cure:
         fewer = search.edits(less)
         if fewer is None:
             continue
-        count = search.reached(fewer, list(range(SEEDS)))
+        count = search.count(less, fewer, list(range(SEEDS)), mirrored)
         if count == SEEDS:
             recipe, edits = less, fewer
-        else:
+        elif count is not None:
             without[key] = count
-    return _told(search, recipe, edits, SEEDS, without)
+    return recipe, edits, without
 
 
 def _told(search: Search, recipe: Recipe, edits: list[Edit], reached: int, without: dict[str, int]) -> Cure:
@@ -225,71 +303,7 @@ def _words(key: str, value: float, text: str) -> str:
         "iterations x": f"the number of iterations; {value:g} times as many are made",
         "width": f"the hidden layer is too narrow; {value:g} units are taken",
         "tanh": "the hidden activation; tanh is taken",
+        "range": "the outputs end before the labels do; so many times as wide they reach all of them",
+        "until x": f"the loop ends at this cost; {value:g} times it is taken",
     }[key]
     return f"{text}: {told}" if text else told
-
-
-def _main(rates: list[Any], understood: Understood) -> list[Any]:
-    """Of numbers that the step is proportional to, the one called like a rate, else those of the update itself."""
-    words = ("lr", "rate", "alpha", "eta", "step", "gamma", "epsilon")
-    named = [each for each in rates if any(word in understood.source.line(each.node.lineno).lower() for word in words)]
-    named = [each for each in named if isinstance(each.value, float)] or named
-    if named:
-        last = named[-1]  # a call's keyword comes after the default it takes the place of
-        return [each for each in named if each.value == last.value]
-    updates = {each.line for each in understood.parameters}
-    return [each for each in rates if each.node.lineno in updates and isinstance(each.value, float)]
-
-
-def _fan(understood: Understood, found: Knobs) -> list[Edit]:
-    """`randn(a, b) * 0.01` becomes `randn(a, b) / np.sqrt(fan_in)`, where the inputs' width says which of both."""
-    first = next((each.shape for each in understood.parameters if len(each.shape) == 2), None)
-    wide = set(understood.inputs.shape) if understood.inputs is not None else set()
-    if first is None or first[0] == first[1]:
-        place = 0 if understood.inputs is not None and first and understood.inputs.shape[-1] == first[0] else 1
-    else:
-        place = 0 if first[0] in wide and first[1] not in wide else 1
-    scales = {id(each.node): each.node for each in found.scale}
-    edits = []
-    for node in ast.walk(understood.source.tree):
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-            for call, factor in ((node.left, node.right), (node.right, node.left)):
-                if call in found.draws and id(factor) in scales and isinstance(call, ast.Call):
-                    sizes = call.args[0].elts if call.args and isinstance(call.args[0], ast.Tuple) else call.args
-                    if len(sizes) == 2:
-                        edits.append(Edit.of(node, f"{ast.unparse(call)} / np.sqrt({ast.unparse(sizes[place])})"))
-    return edits
-
-
-def _standardised(understood: Understood) -> list[Edit]:
-    """A line that standardises the inputs, after the last one outside functions that puts something into them."""
-    inputs, labels = understood.inputs, understood.labels
-    sites = [
-        each
-        for each in (inputs.outside if inputs is not None else ())
-        if each.kind == "assigned" and each.name.isidentifier()
-    ]
-    if not sites or inputs is None or labels is None:
-        return []
-    site = sites[-1]
-    last = 0
-    for statement in understood.source.tree.body:
-        if any(_stores(node, site.name) for node in ast.walk(statement)) and not isinstance(
-            statement, (ast.FunctionDef, ast.ClassDef)
-        ):
-            last = statement.end_lineno or 0
-    if not last:
-        return []
-    axis = 0 if inputs.shape[0] == max(labels.shape) else 1
-    name = site.name
-    text = f"{name} = ({name} - {name}.mean(axis={axis}, keepdims=True)) / {name}.std(axis={axis}, keepdims=True)"
-    return [Edit.after(last, text)]
-
-
-def _stores(node: ast.AST, name: str) -> bool:
-    target = (
-        node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AugAssign) else None
-    )
-    while isinstance(target, ast.Subscript):
-        target = target.value
-    return isinstance(target, ast.Name) and target.id == name

@@ -5,7 +5,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from runner.diagnosis.script.cures import cure
+from runner.diagnosis.script.cures import cure, prepared
+from runner.diagnosis.script.edge import edge
 from runner.diagnosis.script.lines import check
 from runner.diagnosis.script.mend import mend
 from runner.diagnosis.script.report import Report
@@ -62,7 +63,12 @@ def _cures(report: Report, told: Told, place: Path, until: float, at_once: int) 
     if (report.wrong and report.run is not None and report.run.reached is not None) or report.bad is not None:
         if until - time.monotonic() > 3:
             edits = report.mended.edits if report.mended is not None else []
-            report.cure = cure(understood, edits, told.argv, place, until, at_once, report.not_tried)
+            search = prepared(understood, edits, told.argv, place, until, at_once)
+            assert report.run is not None
+            search.iterations = report.run.iterations
+            if report.checked.ok and not search.late:
+                report.edge = edge(search, report.run.iterations)
+            report.cure = cure(search, report.not_tried)
         else:
             report.not_tried.append("cures")
 

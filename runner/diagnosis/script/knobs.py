@@ -197,6 +197,9 @@ def _biases(a: dict[str, Any], b: dict[str, Any]) -> bool:
 def _rate(first: dict[str, Any], seen: dict[str, Any], factor: float) -> bool:
     """Whether the first step of every array, or of some, is larger by the factor, and of the others the same."""
     some = False
+    states = [state for each in (first, seen) for state in (each["0"], each["1"])]
+    if any(state.get(name, [None])[0] != first["0"][name][0] for name in first["0"] for state in states):
+        return False  # the step makes another shape of it
     for name in first["0"]:
         u = np.array(first["1"][name][1]) - np.array(first["0"][name][1])
         v = np.array(seen["1"][name][1]) - np.array(seen["0"][name][1])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.diagnosis.script.cures import Cure
+from runner.diagnosis.script.edge import Edge
 from runner.diagnosis.script.lines import Checked
 from runner.diagnosis.script.mend import Mended
 from runner.training.script.source import Source
@@ -40,7 +41,8 @@ class Report:
         path: the file; problem: why it could not be looked at, "" where it could.
         understood: what it does; checked: its gradients; run: what it reaches; bad: its first value that is no number.
         mended: the line that makes the gradients right; findings: causes, each with its cure where one was run.
-        cure: the patch as a whole; not_tried: what there was no time for.
+        cure: the patch as a whole; edge: the rate, where it is at the edge of what is stable;
+        not_tried: what there was no time for.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Report:
     bad: FirstBad | None = None
     mended: Mended | None = None
     cure: Cure | None = None
+    edge: Edge | None = None
     findings: list[Finding] = field(default_factory=list)
     not_tried: list[str] = field(default_factory=list)
     seconds: float = 0.0

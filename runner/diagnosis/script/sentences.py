@@ -3,6 +3,7 @@
 from typing import Any
 
 from runner.diagnosis.script.report import Finding, Report
+from runner.diagnosis.script.settings import out_of_range
 
 
 def mistake_of(report: Report) -> dict[str, Any] | None:
@@ -63,6 +64,8 @@ def findings_of(report: Report) -> list[Finding]:
         found.append(Finding("gradient", mistake["line"], f"{mistake['text']}: {mistake['sentence']}"))
     if report.understood is not None and (floor := _unreachable(report)) is not None:
         found.append(floor)
+    if report.edge is not None:
+        found.append(Finding("learning rate", report.edge.line, report.edge.sentence))
     if cure is not None:
         for part in cure.parts:
             found.append(Finding(part.cause, part.line, part.sentence))
@@ -82,16 +85,11 @@ def _unreachable(report: Report) -> Finding | None:
     """Labels outside of what the outputs can be: the least cost there is."""
     understood = report.understood
     assert understood is not None
-    match, labels = understood.match, understood.labels
-    if match is None or labels is None or "most" not in labels.about:
+    beyond = out_of_range(understood)
+    if beyond is None:
         return None
-    low, high = understood.output_range or (None, None)
-    if low is None or high is None:
-        return None
-    most, least = labels.about["most"], labels.about["least"]
-    if most <= high + 1e-9 and least >= low - 1e-9:
-        return None
-    far = most if most > high else least
+    (far, low, high), labels = beyond, understood.labels
+    assert labels is not None
     line = understood.output_line
     return Finding(
         "labels", line,

@@ -190,9 +190,11 @@ def _why_none(source: Source, survey: Outcome, seconds: float) -> str:
         for key, each in list(survey.seen.get("loops", {}).items())[:4]
         if key in survey.loops
     )
-    late = f" within {seconds:.0f} s" if survey.status == "time" else ""
+    if survey.status == "time":  # what was not seen in time may be there
+        far = f" Seen until then: {looked}." if looked else ""
+        return f"{name} was not understood within {seconds:.0f} s.{far} Give it longer: --seconds N."
     return (
-        f"{name}: no loop that trains was found{late}. Looked for: a loop whose iterations change "
+        f"{name}: no loop that trains was found. Looked for: a loop whose iterations change "
         f"float arrays that live on, by steps that depend on them. Seen: {looked or 'no loop that ran three times'}. "
         "Say which it is: --loop LINE, --parameters W1,b1, --cost NAME."
     )

@@ -77,6 +77,13 @@ def test_how_a_script_ends_is_told(tmp_path: Path, text: str, status: str) -> No
     assert run_scripts([run], scratch())[0].status == status
 
 
+def test_of_a_script_that_takes_too_long_nothing_is_said_that_was_not_seen(tmp_path: Path) -> None:
+    path = written(tmp_path, "import time\nw = 1.0\nwhile True:\n    time.sleep(5)\n    w = w - 0.1 * w\n")
+    with pytest.raises(ScriptProblem, match="was not understood within 2 s") as problem:
+        understand(read(path), Told(), scratch(), 2)
+    assert "no loop" not in str(problem.value)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)
 def test_every_style_is_understood_without_help(path: Path) -> None:
