@@ -40,6 +40,7 @@ def _softmax(Z: Array) -> Array:
 # name: (f(Z), f'(Z) by Z and A = f(Z))
 HIDDEN: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
     "relu": (lambda Z: np.maximum(Z, 0), lambda Z, A: (Z > 0).astype(float)),
+    "relu, one at 0": (lambda Z: np.maximum(Z, 0), lambda Z, A: (Z >= 0).astype(float)),
     "tanh": (np.tanh, lambda Z, A: 1 - A * A),
     "sigmoid": (_sigmoid, lambda Z, A: A * (1 - A)),
 }
