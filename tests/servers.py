@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import quick
 from tests.stores import until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +64,8 @@ class Server:
 
 
 def begin(folder, uri, *more):
-    arguments = [sys.executable, "-m", "runner", "dataset=xor", "hydra.run.dir=run", f"tracking.uri={uri}", *more]
+    words = quick("dataset=xor", "hydra.run.dir=run", f"tracking.uri={uri}", *more)
+    arguments = [sys.executable, "-m", "runner", *words]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     return subprocess.Popen(arguments, cwd=folder, env=environment(), **pipes)
 

@@ -13,6 +13,7 @@ from runner.command.flags import parsed
 from runner.experiment.sources import Sources
 from runner.runs.files import hide
 from runner.runs.passwords import VARIABLE, address, withheld
+from tests.commands import quick
 from tests.swept import ROOT
 
 WORD = "sesame"
@@ -89,7 +90,7 @@ def test_no_file_and_no_childs_command_line_has_it(tmp_path: Path, more: list[st
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(
-            [*command, *more, *place],
+            [*command, *quick(*more, *place)],
             cwd=tmp_path,
             env={**kept, "PYTHONPATH": str(ROOT)},
             stdout=said,

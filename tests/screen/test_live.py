@@ -15,6 +15,7 @@ from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
 from runner.runs.record import Record
 from runner.screen.live import Standing
+from tests.commands import quick
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +57,7 @@ def seen(folder: Path, *arguments: str) -> str:
     """What a terminal of 80 columns gets of a command, less its colours and movements."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "runner", *arguments, "tracking=none"],
+        [sys.executable, "-m", "runner", *quick(*arguments, "tracking=none")],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "LINES": "40", "TERM": "xterm"},
         stdin=subprocess.DEVNULL,
@@ -87,7 +88,7 @@ def test_a_terminal_sees_the_line_of_a_run_and_a_pipe_does_not(tmp_path: Path) -
     assert re.search(r"cost [\d.e-]+  accuracy [\d.]+  gradient [\d.e-]+ +0:0", seen(tmp_path, *run))
     assert "accuracy 0" not in seen(tmp_path, *run, "progress=false").replace("train/accuracy", "")
     piped = subprocess.run(
-        [sys.executable, "-m", "runner", *run, "tracking=none"],
+        [sys.executable, "-m", "runner", *quick(*run, "tracking=none")],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -14,6 +14,7 @@ import pytest
 
 from runner.runs import journal
 from runner.tracking.store import Store
+from tests.commands import quick
 from tests.stores import new_store, runs, said, stored, whole
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,7 +70,7 @@ def small_disk(folder, kilobytes):
 def command(folder, *arguments):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     return subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [sys.executable, "-m", *(quick(*arguments) if arguments[0] == "runner" else arguments)],
         cwd=folder,
         env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -120,7 +121,7 @@ def test_32_processes_on_a_fresh_store_at_once_are_all_recorded(tmp_path):
     environment = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW")}
     began = [
         subprocess.Popen(
-            [sys.executable, "-m", "runner", "dataset=xor", "training.iterations=100", f"seed={number}"],
+            [sys.executable, "-m", "runner", *quick("dataset=xor", "training.iterations=100", f"seed={number}")],
             cwd=tmp_path,
             env={**environment, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,

@@ -16,6 +16,7 @@ from runner.runs import journal
 from runner.runs.files import WEIGHTS
 from runner.runs.trace import load, traced
 from runner.sweeps.jobs import Job, Stop, run
+from tests.commands import quick
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -38,7 +39,7 @@ def words(network: str, *others: str) -> list[str]:
 
 def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, "-m", module, *(quick(*arguments, diagnosis="") if module == "runner" else arguments)],
         capture_output=True,
         text=True,
         env=HERE,
