@@ -13,6 +13,14 @@ Overrides = tuple[str, ...]
 UNDETERMINED = "undetermined"  # told where no experiment tells a cause
 
 
+def met(metric: str, goal: float, above: tuple[str, float] | None, values: Mapping[str, float]) -> bool:
+    """Whether a row reaches a goal: a cost at most, a score at least `goal`; and a score above that of a constant."""
+    value = values.get(metric, float("nan"))
+    if above is not None and not values.get(above[0], float("nan")) > above[1] + 1e-9:
+        return False
+    return bool(value <= goal if metric.endswith("/cost") else value >= goal)
+
+
 class Case(NamedTuple):
     """A run as it was asked for: its `recipe`, the names of its parts, and what it must reach.
 
@@ -41,6 +49,7 @@ class Case(NamedTuple):
     alike: str
     vary: Callable[[Overrides], "Case | None"]
     changes: Overrides = ()
+    above: tuple[str, float] | None = None  # a score, and what a constant answer gets of it
 
     @property
     def lr(self) -> float:
@@ -62,8 +71,7 @@ class Case(NamedTuple):
 
     def reached(self, values: Mapping[str, float]) -> bool:
         """Whether a row of the trace is what the run had to reach."""
-        value = values.get(self.target, float("nan"))
-        return bool(value <= self.goal if self.target.endswith("/cost") else value >= self.goal)
+        return met(self.target, self.goal, self.above, values)
 
     def changed(self, *overrides: str) -> "Case | None":
         """This case with `overrides` beside the changes that it has; a later one of a key or a group stands in for

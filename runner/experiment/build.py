@@ -43,9 +43,10 @@ from runner.nn.architectures import Architecture
 from runner.nn.scores import named
 from runner.training.compiled import engine
 from runner.training.kinds import kind_of
+from runner.training.own.baseline import base_score
 from runner.training.own.network import NetworkProblem
 from runner.training.own.parts import parts_of, widths_of
-from runner.training.own.probe import examined, own_fault_problems, trial
+from runner.training.own.probe import Untrained, examined, own_fault_problems, trial
 from runner.training.recipe import Data, Named, OwnSource, Plan, Recipe
 
 ROWS = 200  # about so many rows a run, where training.log_every is auto
@@ -120,7 +121,7 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
         activation=network.activation,
         output=data.output,
         loss=network.loss,
-        constant_cost=network.constant_cost,
+        constant_cost=course.constant_cost,
         objectives=course.objectives,
         search=search_options(plain["search"]),
         labels=data.labels,
@@ -162,10 +163,11 @@ class Network(NamedTuple):
 
 
 class Course(NamedTuple):
-    """The recipe with its whole plan, what the run must reach, and what it is ranked by."""
+    """The recipe with its whole plan, what the run must reach, what knowing nothing costs, what it is ranked by."""
 
     recipe: Recipe
     target: Target
+    constant_cost: float
     objectives: tuple[Objective, ...]
 
 
@@ -317,13 +319,27 @@ def _planned(plain: dict[str, Any], data: Material, network: Network) -> Course:
     _refuse([*problems, *network.problems])
     ranked_by = objectives(plain["objective"], metrics)
     plan = replace(network.recipe.plan, objective=ranked_by[0].metric, mode=ranked_by[0].mode)
-    recipe, cost = replace(network.recipe, plan=plan), network.constant_cost
+    recipe, constant = replace(network.recipe, plan=plan), network.constant_cost
+    target = Target("train/cost", constant / 2)
     if recipe.own is not None:
         try:
-            cost = trial(recipe)  # all that training will call is called once, whatever the target
+            untrained = trial(recipe)  # all that training will call is called once, whatever the target
         except NetworkProblem as error:
             raise ConfigError(error.problems) from error
-    return Course(recipe, Target("train/cost", cost / 2) if wanted is None else Target(**wanted), ranked_by)
+        target, constant = _own_target(recipe, untrained), untrained.base
+    return Course(recipe, target if wanted is None else Target(**wanted), constant, ranked_by)
+
+
+def _own_target(recipe: Recipe, untrained: Untrained) -> Target:
+    """Half of what it costs a network of the user's own to know nothing (half of its first cost, where that is not
+    known), and to be right more often than a constant answer: its cost is its own, and may not mean what ours does.
+    """
+    assert recipe.own is not None
+    known = untrained.base > 0
+    above = None
+    if recipe.own.predicts:
+        above = f"train/{recipe.scored}", base_score(recipe.sets["train"], recipe.own.classes)
+    return Target("train/cost", (untrained.base if known else untrained.cost) / 2, above)
 
 
 def _resolved(config: DictConfig) -> dict[str, Any]:

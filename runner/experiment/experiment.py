@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from datasets import Dataset, survey
+from runner.diagnosis.case import met
 from runner.experiment.compose import Composed
 from runner.experiment.identity import NOT_DECISIVE, NOT_SHARED, code_digest, data_digest
 from runner.experiment.objectives import Objective
@@ -21,14 +22,17 @@ from runner.training.recipe import Recipe
 
 
 class Target(NamedTuple):
-    """What a run must reach to count as a success: `metric` at most (a cost) or at least (a score) `value`."""
+    """What a run must reach to count as a success: `metric` at most (a cost) or at least (a score) `value`.
+
+    `above` is a score and what a constant answer gets of it: not to be above that is no success, whatever the cost.
+    """
 
     metric: str
     value: float
+    above: tuple[str, float] | None = None
 
     def reached(self, values: Mapping[str, float]) -> bool:
-        value = values.get(self.metric, float("nan"))
-        return bool(value <= self.value if self.metric.endswith("/cost") else value >= self.value)
+        return met(self.metric, self.value, self.above, values)
 
 
 @dataclass(frozen=True)

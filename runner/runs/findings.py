@@ -222,6 +222,7 @@ def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], chan
         alike=experiment.stack_key(),
         vary=vary,
         changes=changes,
+        above=experiment.target.above,
     )
 
 

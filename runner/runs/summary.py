@@ -20,7 +20,7 @@ def summary(result: Result, command: str, where: Machine) -> dict[str, Any]:
         "name": result.name,
         "command": command,
         "steps": result.step,
-        "target": {**experiment.target._asdict(), "reached": result.target_reached},
+        "target": _target(experiment, result.target_reached),
         "constant_predictor_cost": experiment.constant_cost,
         "first_nonfinite": result.nonfinite._asdict() if result.nonfinite else None,
         "metrics": {"last": result.last, "best": result.best},
@@ -40,6 +40,13 @@ def summary(result: Result, command: str, where: Machine) -> dict[str, Any]:
         "machine": said(recipe, where),
         "mlflow_run_id": None,
     }
+
+
+def _target(experiment: Experiment, reached: bool) -> dict[str, Any]:
+    """What was to be reached; `above` is the score that a constant answer gets, where one counts as well."""
+    metric, value, above = experiment.target
+    beside = {} if above is None else {"above": {"metric": above[0], "value": above[1]}}
+    return {"metric": metric, "value": value, **beside, "reached": reached}
 
 
 def profile(experiment: Experiment) -> str:

@@ -6,19 +6,29 @@ A mistake found here costs nothing: nothing is written yet. Mistakes in the math
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
 from runner.nn.architectures import Own
 from runner.nn.faults import Fault
 from runner.nn.types import Array
+from runner.training.own.baseline import base_cost
 from runner.training.own.load import load
 from runner.training.own.module import still
 from runner.training.own.network import NetworkProblem, OwnNetwork
+from runner.training.own.parts import parts_of
 from runner.training.own.source import digest
 from runner.training.own.stack import given, score
 from runner.training.own.vectorized import watched
 from runner.training.recipe import Data, OwnSource, Recipe
+
+
+class Untrained(NamedTuple):
+    """The `cost` at the initial weights, and of the best constant answer (`base`; NaN where that is not known)."""
+
+    cost: float
+    base: float
 
 
 def examined(
@@ -41,8 +51,8 @@ def examined(
     return source._replace(layout=network.layout, predicts=network.functions.predict is not None)
 
 
-def trial(recipe: Recipe) -> float:
-    """Call all that training will call, on the run's data; returns the cost at the initial weights.
+def trial(recipe: Recipe) -> Untrained:
+    """Call all that training will call, on the run's data; returns what it costs before training, and knowing nothing.
 
     Raises NetworkProblem with all that is wrong at once, NetworkError where the user's lines raise.
     """
@@ -55,7 +65,9 @@ def trial(recipe: Recipe) -> float:
             problems = _problems(network, recipe)
         if problems:
             raise NetworkProblem(*problems)
-        return _cost(network, *rows)
+        parts = parts_of(recipe.own.layout, recipe.widths[0], recipe.widths[-1])
+        base = base_cost(network, parts, recipe.own, recipe.sets["train"])
+        return Untrained(_cost(network, *rows), base)
 
 
 def own_fault_problems(fault: Fault, name: str, own: Own) -> list[str]:
