@@ -5,13 +5,15 @@ from typing import Any
 
 from runner.command import pictures
 from runner.command.session import Session, Whole
+from runner.diagnosis.watch import Watch
 from runner.runs import findings, model
 from runner.runs.files import relative
 from runner.runs.record import Result
+from runner.screen import live, terminal
 from runner.screen import run as screen
 from runner.screen import sweep as sweep_screen
-from runner.screen import terminal
 from runner.sweeps import leaderboard, summary
+from runner.sweeps.jobs import Stop
 
 
 def conclude(here: Session, results: Sequence[Result], kept: Sequence[Result]) -> None:
@@ -52,9 +54,15 @@ def _diagnose(here: Session, results: Sequence[Result]) -> None:
         return
     for result in results:
         here.look(result.experiment)  # of those that another process has trained, or that were done before
-    told = findings.diagnose(results, here.checked.composer, here.gradients, here.follow)
-    screen.findings(told, len(results))
-    for failed, cure in findings.cured(told, here.checked.composer, here.make):
+    stop, progress = Stop(), results[0].experiment.progress
+    with stop.listening():  # Ctrl-C leaves out the rest of the search, and keeps what was found
+        with live.looking("looking for the cause", progress) as told:
+            watch = Watch(findings.budget(results), told, stop)
+            found = findings.diagnose(results, here.checked.composer, here.gradients, here.follow, watch)
+        screen.findings(found, results)
+        with live.looking("looking for a cure", progress) as told:
+            pairs = findings.cured(found, here.checked.composer, here.make, Watch(told=told, stopped=stop))
+    for failed, cure in pairs:
         here.follow(failed.directory)
         screen.cure(failed, cure)
 

@@ -12,15 +12,31 @@ from dataclasses import replace
 import numpy as np
 
 from runner.diagnosis import causes as proved
-from runner.diagnosis import dynamics
+from runner.diagnosis import dynamics, settings
 from runner.diagnosis.case import UNDETERMINED, Case, Course, Finding, Verdict
 from runner.diagnosis.evidence import Evidence
 from runner.diagnosis.gradient.measure import Check
 from runner.diagnosis.symptoms import meaning, symptom
+from runner.diagnosis.watch import OutOfTime, Watch
 from runner.training import threads
 
 MOST = 3  # causes of one run, one behind the other
-UPSTREAM = ("inputs_unscaled",)  # large inputs multiply the curvature: whatever is measured behind them is off by more
+# Whatever is measured behind these is off by more: large inputs multiply the curvature, a schedule takes the rate.
+UPSTREAM = ("inputs_unscaled", "targets_unscaled", "schedule_too_fast", "patience_too_short", "clip_too_small")
+INSIDE = (  # causes that are looked for in mathematics that the configuration names; the gradient check has the others
+    "labels_out_of_range",
+    "wrong_output_derivative",
+    "wrong_activation_derivative",
+    "wrong_mean",
+    "wrong_backpropagation",
+    "wrong_update",
+    "no_nonlinearity",
+    "dead_units",
+    "over_regularised",
+    "overfitting",
+    "saturated_loss",
+    "biased_by_epsilon",
+)
 LONG = ("budget_too_short",)  # causes whose trials take many times the run's own iterations
 
 
@@ -33,21 +49,38 @@ def failed(case: Case, course: Course) -> bool:
 
 def cause_of(name: str) -> Callable[[Evidence], Verdict]:
     """A cause's function by its name."""
-    found: Callable[[Evidence], Verdict] = getattr(proved, name, None) or getattr(dynamics, name)
+    rooms = (proved, dynamics, settings)
+    found: Callable[[Evidence], Verdict] = next(getattr(room, name) for room in rooms if hasattr(room, name))
     return found
 
 
-def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]:
+def diagnose(case: Case, course: Course, causes: Sequence[str], watch: Watch | None = None) -> list[Finding]:
     """The findings of a run, in the order in which they must be fixed; none where it has not failed.
 
-    `causes` are the names to consider, in the order in which they are fixed.
+    `causes` are the names to consider, in the order in which they are fixed; `watch` says how far is looked. Where it
+    ends the search before a cause was found, the finding is `undetermined` and says so.
     """
     findings: list[Finding] = []
+    watch = watch or Watch()
+    try:
+        _stages(case, course, causes, watch, findings)
+    except OutOfTime:
+        if not findings:
+            line = f"the search was ended after {watch.experiments} experiments, before one told a cause"
+            more = "more time: diagnosis.seconds=600"
+            findings.append(_finding(Evidence(case, course), UNDETERMINED, Verdict(evidence=(line, more)), []))
+    return findings
+
+
+def _stages(case: Case, course: Course, causes: Sequence[str], watch: Watch, findings: list[Finding]) -> None:
+    """Add one cause behind the other to `findings`: what is found is fixed, and what still fails is looked at."""
     stages = 0
+    if not case.known:
+        causes = [name for name in causes if name not in INSIDE]
     with threads.limited(case.recipe), np.errstate(all="ignore"):
         while failed(case, course) and stages < MOST:
             left = [name for name in causes if name not in {finding.cause for finding in findings}]
-            evidence = Evidence(case, course)
+            evidence = Evidence(case, course, watch)
             found = _named(evidence, left)
             if findings and found[0].cause == UNDETERMINED:
                 break
@@ -55,6 +88,10 @@ def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]
             mend = tuple(found[0].override)
             outcome = evidence.trial(mend) if mend else None
             stages += 1
+            if outcome and outcome.cures:
+                place = len(findings) - len(found)
+                beside = outcome.words() + (", with the changes above" if stages > 1 else "")
+                findings[place] = findings[place]._replace(shown=beside)
             if outcome and stages > 1:
                 together = f"all of these changes together: {outcome.words()}"
                 findings[-1] = findings[-1]._replace(evidence=(*findings[-1].evidence, together))
@@ -64,7 +101,6 @@ def diagnose(case: Case, course: Course, causes: Sequence[str]) -> list[Finding]
             missed = int(np.flatnonzero(~outcome.reached)[0])
             recipe = replace(after.recipe, seed=evidence.seeds[missed])
             case, course = after._replace(recipe=recipe), outcome.courses[missed]
-    return findings
 
 
 def of_gradient(check: Check, what: str, step: int) -> Finding:
@@ -97,6 +133,8 @@ def _named(evidence: Evidence, causes: Sequence[str]) -> list[Finding]:
     for name in causes:
         if name in LONG and any(verdict.weight == 2 for verdict in verdicts.values()):
             continue  # what is remarkable and fixes the run has been found at a tenth of the price
+        if not evidence.case.known and any(name in UPSTREAM and verdicts[name].weight == 2 for name in verdicts):
+            break  # each experiment is a training of its own here, and nothing that follows would come before it
         verdict = cause_of(name)(evidence)
         if verdict.weight > 0:
             verdicts[name] = verdict

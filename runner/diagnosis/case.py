@@ -50,6 +50,10 @@ class Case(NamedTuple):
     vary: Callable[[Overrides], "Case | None"]
     changes: Overrides = ()
     above: tuple[str, float] | None = None  # a score, and what a constant answer gets of it
+    known: bool = True  # else it is a network of the user's own: all that is known are its costs and gradients
+    resizes: bool = True  # whether it takes other widths of its hidden layers
+    steps_itself: bool = False  # by a step(lr) of its own
+    target_scaling: str = "none"  # as it is asked for
 
     @property
     def lr(self) -> float:
@@ -64,6 +68,16 @@ class Case(NamedTuple):
         """The change that standardises the inputs; a divisor has its place beside scaling=divide only."""
         standardise = "dataset.scaling=standardise"
         return (standardise, "dataset.divisor=null") if self.scaling == "divide" else (standardise,)
+
+    @property
+    def targets_standardised(self) -> list[Overrides]:
+        """The change that standardises the targets of a regression; none where they are, or are classes."""
+        return [] if self.classes or self.target_scaling == "standardise" else [("dataset.target_scaling=standardise",)]
+
+    @property
+    def plain(self) -> bool:
+        """Whether a step is the gradient times the rate (with momentum or not): then curvature bounds the rate."""
+        return self.optimizer in ("gd", "momentum", "nesterov") and not self.steps_itself
 
     @property
     def full_batch(self) -> bool:
@@ -122,7 +136,7 @@ class Verdict(NamedTuple):
 
 class Finding(NamedTuple):
     """One cause of a failure, as it is recorded. `cure` is None until the override was run on fresh seeds; `headline`
-    is what is said of it in place of its cause's name, where more is known.
+    is what is said of it in place of its cause's name, where more is known. An override that was not `shown` is a hint.
     """
 
     symptom: str
@@ -137,6 +151,7 @@ class Finding(NamedTuple):
     numbers: Mapping[str, float]
     cure: Mapping[str, Any] | None = None
     headline: str = ""
+    shown: str = ""  # on how many seeds the override was run and reached the target; empty where it did not
 
 
 def merged(before: Sequence[str], more: Sequence[str]) -> Overrides:

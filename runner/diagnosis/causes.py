@@ -13,6 +13,7 @@ from runner.diagnosis.evidence import Evidence
 INNOCENT = Verdict()
 RIGHT: Overrides = ("fault=none",)
 UPDATES = ("ascent", "bias not updated", "accumulated", "wrong update")
+OWN_INIT: Overrides = ("architecture.init=xavier_normal", "architecture.init_scale=1.0")
 FROM_LOGITS: Overrides = ("architecture.loss=cross_entropy", "architecture.epsilon=0.0")
 
 
@@ -140,9 +141,9 @@ def symmetric_units(evidence: Evidence) -> Verdict:
     layer = probes.twins(evidence.case.recipe, evidence.theta0)
     if layer is None or probes.twins(evidence.case.recipe, evidence.last[1]) is None:
         return INNOCENT
-    width = evidence.case.hidden[layer - 1]
-    lines = (f"the {width} units of layer {layer} have equal weights at step 0 and at step {evidence.last[0]}",)
-    return Verdict(3.0, 2.0, layer, "W", lines, {"width": float(width)}, fresh_init(evidence))
+    units = f"the {evidence.case.hidden[layer - 1]} units" if evidence.case.known else "the units"
+    lines = (f"{units} of layer {layer} have equal weights at step 0 and at step {evidence.last[0]}",)
+    return Verdict(3.0, 2.0, layer, "W", lines, {"layer": float(layer)}, fresh_init(evidence))
 
 
 def saturated_loss(evidence: Evidence) -> Verdict:
@@ -189,7 +190,7 @@ def biased_by_epsilon(evidence: Evidence) -> Verdict:
 
 def fresh_init(evidence: Evidence) -> Overrides:
     """The initialiser that suits the activation, at its own scale, with biases of 0."""
-    return fresh_init_of(evidence.case.activation)
+    return fresh_init_of(evidence.case.activation) if evidence.case.known else OWN_INIT
 
 
 def fresh_init_of(activation: str) -> Overrides:
@@ -202,6 +203,8 @@ def fresh_inits(evidence: Evidence) -> list[Overrides]:
     """`fresh_init`, and the one of LeCun, which is smaller than He's."""
     if evidence.case.recipe.fault.theta0:
         return [RIGHT]
+    if not evidence.case.known:
+        return [OWN_INIT, ("architecture.init=he_normal", "architecture.init_scale=1.0")]
     return [fresh_init(evidence), ("init=lecun_normal", "init.scale=1.0", "init.bias_scale=0.0")]
 
 

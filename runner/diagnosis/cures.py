@@ -6,14 +6,16 @@ part that can be left out is.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
 
 from runner.diagnosis.case import Case, Finding, Overrides, merged
-from runner.diagnosis.causes import fresh_init_of
+from runner.diagnosis.causes import OWN_INIT, fresh_init_of
 from runner.diagnosis.evidence import FRESH, LIMIT
 from runner.diagnosis.trials import outcomes, work
+from runner.diagnosis.watch import OutOfTime, Watch
 from runner.training import threads
 
 RATES = (0.1, 10.0, 0.3, 3.0, 0.03, 30.0, 100.0, 0.01)  # times the rate of the run, the nearer the sooner
@@ -40,11 +42,12 @@ class Cure(NamedTuple):
     tried: tuple[Tried, ...]
 
 
-def search(case: Case, findings: Sequence[Finding], seeds: int) -> Cure:
-    """The smallest change that reaches the case's target on all of `seeds` fresh seeds."""
+def search(case: Case, findings: Sequence[Finding], seeds: int, watch: Watch | None = None) -> Cure:
+    """The smallest change that reaches the case's target on all of `seeds` fresh seeds, if found within `watch`."""
     mends = [tuple(finding.override) for finding in findings if finding.override]
-    trials = _Trials(case, range(FRESH, FRESH + seeds))
-    with threads.limited(case.recipe), np.errstate(all="ignore"):
+    trials = _Trials(case, range(FRESH, FRESH + seeds), watch or Watch())
+    found: Tried | None = None
+    with threads.limited(case.recipe), np.errstate(all="ignore"), suppress(OutOfTime):
         chain = [_joined(mends[:number]) for number in range(1, len(mends) + 1)]
         found = trials.first_that_cures(chain)
         whole = chain[-1] if chain else ()
@@ -66,6 +69,10 @@ def further(case: Case, given: Overrides) -> list[Overrides]:
     longer: list[Overrides] = [
         ("training.epochs=null", f"training.iterations={times * iterations}") for times in (3, 10)
     ]
+    if not case.known:
+        own_init: list[Overrides] = [OWN_INIT, ("architecture.init=he_normal", "architecture.init_scale=1.0")]
+        ours = ("architecture.update=ours", "optimizer=adam", "optimizer.lr=0.01")
+        return [*rates, *own_init, after.standardise, *after.targets_standardised, ours, *longer]
     width = f"architecture.hidden=[{','.join(map(str, WIDER))}]"
     larger: list[Overrides] = [("architecture.activation=tanh",), (width, "architecture.activation=tanh")]
     others: list[Overrides] = [after.standardise, ("optimizer=adam", "optimizer.lr=0.01")]
@@ -75,15 +82,17 @@ def further(case: Case, given: Overrides) -> list[Overrides]:
 class _Trials:
     """What has been tried so far; the same change is not trained twice."""
 
-    def __init__(self, case: Case, seeds: range):
-        self.case, self.seeds = case, seeds
+    def __init__(self, case: Case, seeds: range, watch: Watch):
+        self.case, self.seeds, self.watch = case, seeds, watch
         self.done: dict[Overrides, Tried] = {}
         self.cost: dict[Overrides, float] = {}  # the median of the final costs
 
     def first_that_cures(self, changes: Sequence[Overrides]) -> Tried | None:
         """All of `changes` are tried, those that share a stack at once; the first that cures."""
         fresh = {change: case for change in changes if change not in self.done and (case := self._case(change))}
-        for change, outcome in zip(fresh, outcomes(list(fresh.values()), self.seeds) if fresh else [], strict=True):
+        for change, outcome in zip(
+            fresh, outcomes(list(fresh.values()), self.seeds, watch=self.watch) if fresh else [], strict=True
+        ):
             self.done[change] = Tried(change, int(outcome.reached.sum()), len(outcome.reached))
             self.cost[change] = float(np.nan_to_num(np.median(outcome.cost), nan=np.inf))
         return next((self.done[change] for change in changes if change in self.done and self.done[change].cures), None)

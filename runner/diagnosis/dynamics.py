@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from runner.diagnosis import probes
 from runner.diagnosis.case import Overrides, Verdict
 from runner.diagnosis.causes import INNOCENT, RIGHT, fresh_init, fresh_inits
 from runner.diagnosis.evidence import Evidence
+from runner.diagnosis.weighing import weighed
 
 # What works, in the training part of the corpus (docs/diagnosis.md); beyond these a measure is remarkable.
 LARGE_INPUTS, SMALL_INPUTS = 10.0, 0.05  # root mean square of a column
@@ -46,7 +48,7 @@ def inputs_unscaled(evidence: Evidence) -> Verdict:
     mend: Overrides = RIGHT if evidence.case.recipe.fault.sets else evidence.case.standardise
     if excess < -NOWHERE:
         return INNOCENT
-    return _weighed(evidence, excess, [mend], 1, "X", line, {"rms": large, "shift": shift})
+    return weighed(evidence, excess, [mend], 1, "X", line, {"rms": large, "shift": shift})
 
 
 def init_too_large(evidence: Evidence) -> Verdict:
@@ -57,7 +59,7 @@ def init_too_large(evidence: Evidence) -> Verdict:
     """
     gains = evidence.gains
     layer = int(gains.argmax()) + 1
-    biases = float(evidence.case.recipe.initializer.bias_scale)
+    biases = probes.biases(evidence.case.recipe, evidence.theta0)
     size = max(float(gains.max()), biases)
     share = float(evidence.signal0.saturated.max(initial=0))
     line = f"rms(W) sqrt(fan_in) of layer {layer} is {gains.max():.3g} at step 0 (1 keeps the spread)"
@@ -65,7 +67,7 @@ def init_too_large(evidence: Evidence) -> Verdict:
     numbers = {"gain": float(gains.max()), "biases": biases, "saturated": share}
     if size < LARGE_GAIN / 10**NOWHERE:
         return INNOCENT
-    return _weighed(evidence, math.log10(size / LARGE_GAIN), fresh_inits(evidence), layer, "W", line, numbers)
+    return weighed(evidence, math.log10(size / LARGE_GAIN), fresh_inits(evidence), layer, "W", line, numbers)
 
 
 def learning_rate_too_high(evidence: Evidence) -> Verdict:
@@ -82,7 +84,7 @@ def learning_rate_too_high(evidence: Evidence) -> Verdict:
     lr, (start, top) = case.lr, evidence.sharpness
     ratio = evidence.update_ratio()
     steps = evidence.line
-    plain = case.optimizer in ("gd", "momentum", "nesterov")
+    plain = case.plain
     edge = lr * top / EDGE if plain else 0.0
     size = max(edge, ratio / LARGE_RATIO if ratio == ratio else 0.0)
     lines = []
@@ -99,7 +101,7 @@ def learning_rate_too_high(evidence: Evidence) -> Verdict:
     excess = math.log10(max(size, 1e-9) / 0.8)
     changes = [_rate(evidence, factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
     numbers = {"lr": lr, "sharpness": top, "sharpness_at_0": start, "update_ratio": ratio}
-    return _weighed(evidence, excess, changes, _largest_update(evidence), "W", lines, numbers)
+    return weighed(evidence, excess, changes, _largest_update(evidence), "W", lines, numbers)
 
 
 def _too_high_plateau(evidence: Evidence) -> Verdict:
@@ -112,7 +114,7 @@ def _too_high_plateau(evidence: Evidence) -> Verdict:
     line = f"|ΔW|/|W| was {early:.2g} in a step of the first tenth of the run"
     changes = [_rate(evidence, factor) for factor in (0.3, 0.1, 0.03, 0.01, 0.003, 0.001)]
     numbers = {"lr": evidence.case.lr, "update_ratio": ratio, "early_update_ratio": early}
-    return _weighed(evidence, excess, changes, _largest_update(evidence), "W", line, numbers)
+    return weighed(evidence, excess, changes, _largest_update(evidence), "W", line, numbers)
 
 
 def too_few_units(evidence: Evidence) -> Verdict:
@@ -125,21 +127,27 @@ def too_few_units(evidence: Evidence) -> Verdict:
     """
     case = evidence.case
     rows, features = case.recipe.sets["train"].X.shape
-    if not case.hidden or evidence.blown_up or features >= rows - 1 or not case.target.startswith("train/"):
+    if (
+        not case.hidden
+        or not case.resizes
+        or evidence.blown_up
+        or features >= rows - 1
+        or not case.target.startswith("train/")
+    ):
         return INNOCENT
     reached, of = best_conditions(evidence, case.hidden, 8)
     if of == 0 or reached > 0:
         return INNOCENT
     for wider in _wider(case.hidden):
-        for activation in dict.fromkeys((case.activation, "tanh")):
+        for activation in dict.fromkeys((case.activation, "tanh")) if case.known else ("",):
             found, tries = best_conditions(evidence, wider, 3, activation)
             if found:
                 size = f"architecture.hidden=[{','.join(map(str, wider))}]"
                 line = (
                     f"under the best conditions {reached} of {of} trainings of {list(case.hidden)} reach the target, "
                 )
-                line += f"and {list(wider)} {activation} does"
-                larger = (size, f"architecture.activation={activation}")
+                line += f"and {' '.join(filter(None, [str(list(wider)), activation]))} does"
+                larger = (size, f"architecture.activation={activation}") if case.known else (size,)
                 mend = RIGHT if case.recipe.fault.architecture else larger
                 return Verdict(3.0, 1.0, 1, "A", (line,), {"narrow": reached / of, "wide": found / tries}, mend)
     return INNOCENT
@@ -187,12 +195,14 @@ def init_too_small(evidence: Evidence) -> Verdict:
     layer = int(gains.argmin()) + 1
     spread = ", ".join(f"{value:.3g}" for value in evidence.signal0.spread)
     line = f"rms(W) sqrt(fan_in) of layer {layer} is {gains.min():.3g} at step 0 (1 keeps the spread)"
-    line += f"; std(Z) by layer: {spread}"
+    line += f"; std(Z) by layer: {spread}" if spread else ""
     excess = math.log10(SMALL_GAIN / max(float(gains.min()), 1e-12))
     if excess < -NOWHERE:
         return INNOCENT
-    numbers = {"gain": float(gains.min()), "output_spread": float(evidence.signal0.spread[-1])}
-    return _weighed(evidence, excess, fresh_inits(evidence), layer, "W", line, numbers)
+    numbers = {"gain": float(gains.min())}
+    if evidence.case.known:
+        numbers["output_spread"] = float(evidence.signal0.spread[-1])
+    return weighed(evidence, excess, fresh_inits(evidence), layer, "W", line, numbers)
 
 
 def dead_units(evidence: Evidence) -> Verdict:
@@ -211,7 +221,7 @@ def dead_units(evidence: Evidence) -> Verdict:
     numbers = {"dead_at_0": float(dead0.max()), "dead_at_end": float(dead.max())}
     mends = [*fresh_inits(evidence), ("architecture.activation=leaky_relu",), ("architecture.activation=tanh",)]
     excess = 0.3 if dead0.max() >= DEAD else 0.0
-    return _weighed(evidence, excess, mends, layer, "Z", line, numbers)
+    return weighed(evidence, excess, mends, layer, "Z", line, numbers)
 
 
 def learning_rate_too_low(evidence: Evidence) -> Verdict:
@@ -225,7 +235,7 @@ def learning_rate_too_low(evidence: Evidence) -> Verdict:
     if evidence.blown_up:
         return INNOCENT
     lr, ratio = case.lr, evidence.update_ratio()
-    plain = case.optimizer in ("gd", "momentum", "nesterov")
+    plain = case.plain
     measures = [SMALL_RATIO / ratio] if ratio > 0 else [1.0]
     lines = [f"median |ΔW|/|W| is {ratio:.2g} a step"]
     if plain:
@@ -237,7 +247,7 @@ def learning_rate_too_low(evidence: Evidence) -> Verdict:
         lines.append(f"the update takes {part:.3g} of the gradient in every layer: a rate of {lr * part:.3g}")
     numbers = {"lr": lr, "update_ratio": ratio, "factor": evidence.factor}
     changes = [_rate(evidence, factor) for factor in (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)]
-    return _weighed(evidence, math.log10(max(measures)), changes, _largest_update(evidence), "W", lines, numbers)
+    return weighed(evidence, math.log10(max(measures)), changes, _largest_update(evidence), "W", lines, numbers)
 
 
 def over_regularised(evidence: Evidence) -> Verdict:
@@ -252,7 +262,7 @@ def over_regularised(evidence: Evidence) -> Verdict:
     line = f"l2 is {recipe.l2:g} and dropout {recipe.dropout:g}"
     excess = max(math.log10(max(recipe.l2, 1e-12) / 3e-3), math.log10(max(recipe.dropout, 1e-12) / 0.4))
     mend: Overrides = ("architecture.l2=0.0", "architecture.dropout=0.0")
-    return _weighed(evidence, excess, [mend], None, "W", line, {"l2": recipe.l2, "dropout": recipe.dropout})
+    return weighed(evidence, excess, [mend], None, "W", line, {"l2": recipe.l2, "dropout": recipe.dropout})
 
 
 def budget_too_short(evidence: Evidence) -> Verdict:
@@ -273,7 +283,7 @@ def budget_too_short(evidence: Evidence) -> Verdict:
         ("training.epochs=null", f"training.iterations={factor * iterations}") for factor in (3, 10)
     ]
     excess = math.log10(max(fall, 1e-9) / FALLING) / 2
-    verdict = _weighed(evidence, excess, changes, None, "cost", line, {"fall": fall})
+    verdict = weighed(evidence, excess, changes, None, "cost", line, {"fall": fall})
     return verdict if verdict.weight >= 1 else INNOCENT  # a cost that still falls proves nothing
 
 
@@ -294,7 +304,7 @@ def overfitting(evidence: Evidence) -> Verdict:
         f"{name}/cost ends {rise:.0%} above its minimum, at step {int(evidence.course.steps[int(np.nanargmin(held))])}"
     )
     mends: list[Overrides] = [("architecture.l2=0.003",), ("architecture.l2=0.03",), ("architecture.dropout=0.3",)]
-    return _weighed(evidence, math.log10(max(rise, 1e-9) / 0.15), mends, None, "W", line, {"rise": rise})
+    return weighed(evidence, math.log10(max(rise, 1e-9) / 0.15), mends, None, "W", line, {"rise": rise})
 
 
 def best_conditions(
@@ -303,50 +313,27 @@ def best_conditions(
     """(seeds that reach the target, seeds) of a network of these widths where nothing but its size is in the way."""
     case = evidence.case
     iterations = max(3000, min(10_000, case.recipe.plan.iterations))
-    common = (
-        f"architecture.hidden=[{','.join(map(str, hidden))}]",
-        *case.standardise,
-        *fresh_init(evidence),
+    ours = (
         "fault=none",
-        "optimizer=adam",
-        "optimizer.clip_norm=null",
-        "schedule=constant",
         "architecture.l2=0.0",
         "architecture.dropout=0.0",
-        "training.batch_size=null",
-        "training.epochs=null",
-        f"training.iterations={iterations}",
         "architecture.epsilon=0.0",
         *(("architecture.loss=cross_entropy",) if case.loss.startswith("cross_entropy") else ()),
         *((f"architecture.activation={activation}",) if activation else ()),
     )
+    common = (
+        f"architecture.hidden=[{','.join(map(str, hidden))}]",
+        *case.standardise,
+        *fresh_init(evidence),
+        *(ours if case.known else ("architecture.update=ours",)),
+        "optimizer=adam",
+        "optimizer.clip_norm=null",
+        "schedule=constant",
+        "training.batch_size=null",
+        "training.epochs=null",
+        f"training.iterations={iterations}",
+    )
     return evidence.reach([(*common, f"optimizer.lr={rate}") for rate in (0.01, 0.05)], seeds)
-
-
-def _weighed(
-    evidence: Evidence,
-    excess: float,
-    changes: Sequence[Overrides],
-    layer: int | None,
-    array: str,
-    lines: str | Sequence[str],
-    numbers: dict[str, float],
-) -> Verdict:
-    """The verdict of a measure (`excess` above 0 is remarkable) and of trials of `changes`, the least change first."""
-    lines = [lines] if isinstance(lines, str) else list(lines)
-    found = evidence.first_that_mends(changes)
-    better = None if found else evidence.best_of(changes)
-    if found:
-        mend, outcome = found
-        lines.append(f"with {' '.join(mend)}: {outcome.words()}" + ("" if outcome.cures else ", and none blows up"))
-    elif better:
-        mend, cost = better
-        lines.append(f"with {' '.join(mend)} the cost ends at {cost:.4g}, {evidence.course.cost[-1]:.4g} without")
-    else:
-        mend = changes[0]
-    remarkable = excess > 0
-    weight = 2.0 if found and remarkable else 1.0 if found else 0.5 if remarkable else 0.3 if better else 0.0
-    return Verdict(weight, excess, layer, array, tuple(lines), numbers, mend) if weight else INNOCENT
 
 
 def _move(change: float) -> str:

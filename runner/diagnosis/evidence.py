@@ -10,8 +10,11 @@ from runner.diagnosis.case import Case, Course, Overrides
 from runner.diagnosis.gradient.check import check_recipe
 from runner.diagnosis.gradient.measure import Check
 from runner.diagnosis.trials import DEAR, Outcome, outcomes, sound, work
+from runner.diagnosis.watch import Watch
 from runner.nn.types import Array
+from runner.training.kinds import kind_of
 from runner.training.stack import Stack
+from runner.training.trainable import Trainable
 
 LOOKS = 48  # states of the run that are looked at
 SHARP = 4  # every so manyth of them by its curvature
@@ -23,8 +26,8 @@ LIMIT = 4e11  # multiplications of a trial that is not worth its time
 class Evidence:
     """A failed run (`case`, `course`), with instruments and trials at hand."""
 
-    def __init__(self, case: Case, course: Course):
-        self.case, self.course = case, course
+    def __init__(self, case: Case, course: Course, watch: Watch | None = None):
+        self.case, self.course, self.watch = case, course, watch or Watch()
         self._tried: dict[tuple[Overrides, tuple[int, ...]], Outcome | None] = {}
 
     @cached_property
@@ -55,6 +58,8 @@ class Evidence:
     @cached_property
     def factor(self) -> float:
         """A constant that the whole gradient is too large by: the learning rate under another name. 1 where none is."""
+        if not self.case.known:
+            return 1.0
         mistake = self.check.mistake
         same = float(np.ptp(self.rho)) < 0.03 * abs(float(np.median(self.rho)))
         return float(mistake.evidence["c"]) if mistake and mistake.kind == "factor" and same else 1.0
@@ -73,7 +78,8 @@ class Evidence:
 
     @cached_property
     def theta0(self) -> Array:
-        return self.case.recipe.initial_parameters()
+        recipe = self.case.recipe
+        return recipe.initial_parameters() if self.case.known else kind_of(recipe).start([recipe]).parameters(0)
 
     @cached_property
     def last(self) -> tuple[int, Array]:
@@ -96,14 +102,15 @@ class Evidence:
         return found
 
     @cached_property
-    def replay(self) -> Stack:
+    def replay(self) -> Trainable:
         """The run made again, to its last state in which everything is a number."""
         assert self.states
         return self._stack
 
     @cached_property
-    def _stack(self) -> Stack:
-        return Stack.start([self.case.recipe])
+    def _stack(self) -> Trainable:
+        recipe = self.case.recipe
+        return Stack.start([recipe]) if self.case.known else kind_of(recipe).start([recipe])
 
     @cached_property
     def signal0(self) -> probes.Signal:
@@ -120,16 +127,16 @@ class Evidence:
     @cached_property
     def sharpness(self) -> tuple[float, float]:
         """The largest Hessian eigenvalue: (at the start, the largest along the run)."""
-        recipe, prepared = probes.whole(self.case.recipe), self.replay.prepared
+        recipe, stack = probes.whole(self.case.recipe), self.replay
         every = SHARP if work(recipe) < DEAR else 4 * SHARP
         states = [*self.states[:-1:every], self.states[-1]]
-        values = [probes.sharpness(recipe, prepared, theta) for theta in states]
+        values = [probes.sharpness(stack, recipe, theta) for theta in states]
         return values[0], float(np.nanmax([*values, 0.0]))
 
     @cached_property
     def line(self) -> Array:
         """J(θ - k lr g) - J(θ) for k = 1, .1, .01, at the last finite state."""
-        return probes.line(probes.whole(self.case.recipe), self.replay.prepared, self.states[-1])
+        return probes.line(self.replay, probes.whole(self.case.recipe), self.states[-1])
 
     def update_ratio(self) -> float:
         """The median over rows and layers of |ΔW| / |W|; NaN where there is none."""
@@ -148,7 +155,9 @@ class Evidence:
                     self._tried[key] = None
                 else:
                     cases[key] = case
-        for key, outcome in zip(cases, outcomes(list(cases.values()), seeds) if cases else [], strict=True):
+        for key, outcome in zip(
+            cases, outcomes(list(cases.values()), seeds, watch=self.watch) if cases else [], strict=True
+        ):
             self._tried[key] = outcome
         return [self._tried[change, tuple(seeds)] for change in changes]
 
@@ -203,7 +212,8 @@ class Evidence:
             if case is None or work(case.recipe) > LIMIT:
                 continue
             for start in range(0, seeds, 3):
-                outcome = outcomes([case], range(FRESH + start, FRESH + min(start + 3, seeds)), ever=True)[0]
+                fresh = range(FRESH + start, FRESH + min(start + 3, seeds))
+                outcome = outcomes([case], fresh, ever=True, watch=self.watch)[0]
                 reached, of = reached + int(outcome.reached.sum()), of + len(outcome.reached)
                 if reached:
                     return reached, of

@@ -38,6 +38,8 @@ def meaning(case: Case, course: Course) -> str:
     cost, constant = float(finite[-1]) if len(finite) else math.nan, case.constant
     Y = case.recipe.sets["train"].Y
     parts = [f"the last finite cost is {cost:.4g}"]
+    if not case.known:
+        return "; ".join([*parts, *_own_meaning(case, cost)])
     if case.loss.startswith("cross_entropy"):
         what = f"{constant:.4f} is the entropy of the labels, the cost of always answering the base rate"
         if abs(cost - constant) <= NEAR * constant:
@@ -55,3 +57,16 @@ def meaning(case: Case, course: Course) -> str:
     if least > 0:
         parts.append(f"no output in ({output.low:g}, {output.high:g}) costs less than {least:.4g}")
     return "; ".join(parts)
+
+
+def _own_meaning(case: Case, cost: float) -> list[str]:
+    """The same of a network of the user's own, whose cost is its own."""
+    found = []
+    if math.isfinite(case.constant):
+        near = abs(cost - case.constant) <= NEAR * case.constant
+        does = ", and the network does just that" if near else ""
+        found.append(f"{case.constant:.4g} is what always giving the same answer costs it{does}")
+    if case.classes:
+        _, counts = np.unique(case.recipe.sets["train"].y, return_counts=True)
+        found.append(f"{counts.max() / counts.sum():.3f} right is chance")
+    return found

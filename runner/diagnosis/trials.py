@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from runner import Refusal
 from runner.diagnosis.case import Case, Course
+from runner.diagnosis.watch import OutOfTime, Watch
 from runner.nn.types import Array
 from runner.training import shrink
+from runner.training.kinds import kind_of
 from runner.training.recipe import Recipe
 from runner.training.train import End, Rows, train
 
@@ -64,12 +67,20 @@ def sound(cost: Array) -> bool:
     return bool(cost[-1] <= cost[0] * 1.0001 and cost[-1] <= 1.3 * lowest[-1] + 1e-12)
 
 
-def courses(recipes: Sequence[Recipe], enough: Callable[[Mapping[str, float]], bool] | None = None) -> list[Course]:
-    """Train recipes that may stand in one stack, and keep their traces; all stop where one's row is `enough`."""
+def courses(
+    recipes: Sequence[Recipe],
+    enough: Callable[[Mapping[str, float]], bool] | None = None,
+    watch: Watch | None = None,
+) -> list[Course]:
+    """Train recipes that may stand in one stack, and keep their traces; all stop where one's row is `enough`.
+
+    Raises OutOfTime where the watch says so before the end.
+    """
+    watch = watch or Watch()
     stop: list[int] = []
     rows: list[list[tuple[int, dict[str, float]]]] = [[] for _ in recipes]
     ends: dict[int, End] = {}
-    for event in train(recipes, lambda: bool(stop)):
+    for event in train(recipes, lambda: bool(stop) or watch.now_and_then()):
         match event:
             case Rows(step, members, values):
                 for position, member in enumerate(members.tolist()):
@@ -78,6 +89,8 @@ def courses(recipes: Sequence[Recipe], enough: Callable[[Mapping[str, float]], b
                         stop.append(member)
             case End(member):
                 ends[member] = event
+    if not stop and watch.ended:
+        raise OutOfTime
     found = []
     for member, lines in enumerate(rows):
         keys = dict.fromkeys(key for _, values in lines for key in values)
@@ -87,26 +100,48 @@ def courses(recipes: Sequence[Recipe], enough: Callable[[Mapping[str, float]], b
     return found
 
 
-def outcomes(cases: Sequence[Case], seeds: Sequence[int], ever: bool = False) -> list[Outcome]:
-    """Each case on each of `seeds`; cases that are alike train as one stack. `ever`: one row that reaches is enough."""
+def outcomes(
+    cases: Sequence[Case], seeds: Sequence[int], ever: bool = False, watch: Watch | None = None
+) -> list[Outcome]:
+    """Each case on each of `seeds`; cases that are alike train as one stack. `ever`: one row that reaches is enough.
+
+    Raises OutOfTime where the watch has no time left for them.
+    """
+    watch = watch or Watch()
     groups: dict[str, list[int]] = {}
     for number, case in enumerate(cases):
         groups.setdefault(case.alike, []).append(number)
     found: dict[int, Outcome] = {}
     for numbers in groups.values():
         recipes = [_quick(replace(cases[number].recipe, seed=seed)) for number in numbers for seed in seeds]
-        ended = courses(recipes, cases[numbers[0]].reached if ever else None)
+        enough = cases[numbers[0]].reached if ever else None
+        if kind_of(recipes[0]).stacks:
+            watch.experiment()
+            ended = courses(recipes, enough, watch)
+        else:
+            ended = [_alone(recipe, enough, watch) for recipe in recipes]
         for place, number in enumerate(numbers):
             own = ended[place * len(seeds) : (place + 1) * len(seeds)]
             found[number] = _outcome(cases[number], own, ever)
     return [found[number] for number in range(len(cases))]
 
 
+def _alone(recipe: Recipe, enough: Callable[[Mapping[str, float]], bool] | None, watch: Watch) -> Course:
+    """The training of a network that cannot stand in a stack; where its code raises, it has ended there."""
+    watch.experiment()
+    try:
+        (course,) = courses([recipe], enough, watch)
+    except Refusal:
+        return Course(np.zeros(1), {"train/cost": np.array([np.nan])}, "error", None, np.empty(0))
+    return course
+
+
 def _outcome(case: Case, ended: Sequence[Course], ever: bool) -> Outcome:
     def reached(course: Course) -> bool:
         if ever:
             best = np.nanmin if case.target.endswith("/cost") else np.nanmax
-            return case.reached({case.target: float(best(course.values[case.target]))})
+            value = float(best(course.values.get(case.target, np.array([np.nan]))))
+            return case.reached({**course.final(), case.target: value})
         return course.status == "finished" and case.reached(course.final())
 
     return Outcome(

@@ -29,6 +29,7 @@ from runner.experiment.data import (
     scored_as,
     sets_of,
     source_of,
+    standardised,
 )
 from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target
 from runner.experiment.groups import call, function, problems_of
@@ -199,12 +200,16 @@ def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
     """The data as arrays, where output function, loss and labels go together."""
     architecture: Architecture = call("architecture", plain["architecture"])
     _refuse(_unlike_own(architecture, dataset, plain))
-    if architecture.own is not None and dataset.targets is not None:
-        dataset = unscaled(dataset)
+    if architecture.own is not None and plain["dataset"].get("target_scaling") != "standardise":
+        dataset = unscaled(dataset) if dataset.targets is not None else dataset
     output, loss = head_for(architecture, dataset)
     _refuse(head_problems(architecture, dataset, output, loss))
     _refuse(label_problems(plain, architecture, dataset, output))
     sets, labels = sets_of(dataset, output, plain["dtype"])
+    if architecture.own is not None and dataset.targets is not None:
+        sets = standardised(
+            sets, dataset.targets
+        )  # its cost is its own: it is given the targets as it is to learn them
     source = source_of(dataset, output, plain["dtype"], labels)
     return Material(dataset, architecture, output, loss, sets, labels, source)
 
@@ -358,10 +363,10 @@ def _without_missing(node: Any) -> Any:
 
 
 def _unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, Any]) -> list[str]:
-    """What of the data is for our own networks: one of the user's gets its targets as they are."""
+    """What of the data is for our own networks: one of the user's gets its targets as they are, or standardised."""
     problems = []
-    if architecture.own is not None and plain["dataset"].get("target_scaling") not in (None, "none", "auto"):
-        problems.append("dataset.target_scaling must be auto or none with architecture=own: it gets them as they are.")
+    if architecture.own is not None and plain["dataset"].get("target_scaling") == "log":
+        problems.append("dataset.target_scaling must be auto, none or standardise with architecture=own. Got log.")
     scaling = plain["dataset"].get("scaling")
     as_is = architecture.own is not None and architecture.own.inputs == "as_is" and dataset.image_shape is None
     if as_is and scaling not in (None, "none", "auto"):

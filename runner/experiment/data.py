@@ -14,7 +14,7 @@ import numpy as np
 import datasets
 from datasets import Dataset
 from datasets.preparation import prepare
-from datasets.types import RowStream
+from datasets.types import RowStream, TargetScaling
 from runner.experiment.schema import options, show, suggest, validate
 from runner.nn import heads, losses, scores
 from runner.nn.losses import Head
@@ -72,6 +72,15 @@ def sets_of(dataset: Dataset, output: str, dtype: str) -> tuple[dict[str, Data],
         Y = _columns(rows.y) if targets is None else targets[rows.y.astype(np.int64)]
         sets[name] = Data(np.ascontiguousarray(rows.X, dtype=dtype), Y.astype(dtype), rows.y)
     return sets, labels
+
+
+def standardised(sets: Mapping[str, Data], scaling: TargetScaling) -> dict[str, Data]:
+    """The sets of a regression with targets that are (y - mean) / deviation."""
+    found = {}
+    for name, data in sets.items():
+        Y = ((data.Y - scaling.shift) / scaling.scale).astype(data.Y.dtype)
+        found[name] = data._replace(Y=Y, y=Y.reshape(data.y.shape))
+    return found
 
 
 def _columns(y: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from runner.experiment.identity import NOT_DECISIVE, NOT_SHARED, code_digest, da
 from runner.experiment.objectives import Objective
 from runner.experiment.samplers import SearchOptions
 from runner.experiment.tracking import Tracking
-from runner.nn.types import Count, PositiveCount
+from runner.nn.types import Count, Positive, PositiveCount
 from runner.training.compiled import engine
 from runner.training.kinds import kind_of
 from runner.training.recipe import Recipe
@@ -58,6 +58,7 @@ class DiagnosisOptions:
     cure: bool
     seeds: PositiveCount
     check_gradients: bool | Literal["auto"]
+    seconds: Positive | Literal["auto"] = "auto"
 
 
 @dataclass(frozen=True)

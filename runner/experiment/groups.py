@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
-from runner.diagnosis import causes, dynamics
+from runner.diagnosis import causes, dynamics, settings
 from runner.experiment.data import (
     dataset_problems,
     stream_problems,
@@ -105,7 +105,7 @@ def problems_of(plain: dict[str, Any]) -> list[str]:
 
 
 def _diagnosis_problems(section: dict[str, Any]) -> list[str]:
-    known = {**options(causes, "Verdict"), **options(dynamics, "Verdict")}
+    known = {**options(causes, "Verdict"), **options(dynamics, "Verdict"), **options(settings, "Verdict")}
     problems = validate(DiagnosisOptions, section, "diagnosis", name="diagnosis")
     for name in [] if problems else section["causes"]:
         if name not in known:

@@ -6,7 +6,7 @@ To add one: one function here that returns an `Architecture`, and one yaml in co
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from runner.nn.types import Fraction, NonNegative, PositiveCount
+from runner.nn.types import Fraction, NonNegative, Positive, PositiveCount
 
 
 class Own(NamedTuple):
@@ -22,6 +22,8 @@ class Own(NamedTuple):
     hidden: tuple[int, ...] | None = None
     arguments: Mapping[str, Any] = {}
     inputs: Literal["floats", "as_is"] = "floats"
+    init: Literal["own", "lecun_normal", "xavier_normal", "he_normal"] = "own"
+    init_scale: float = 1.0
 
 
 class Architecture(NamedTuple):
@@ -71,6 +73,8 @@ def own(
     hidden: list[PositiveCount] | None = None,
     arguments: dict[str, Any] = {},  # noqa: B006 - never changed; a signature is a schema, and {} its default
     inputs: Literal["floats", "as_is"] = "floats",
+    init: Literal["own", "lecun_normal", "xavier_normal", "he_normal"] = "own",
+    init_scale: Positive = 1.0,
 ) -> Architecture:
     """A network of your own: `network` is my_module:MyNet, or a module of functions (see docs/own-network.md).
 
@@ -78,12 +82,13 @@ def own(
     `one_hot` vectors, or the `index` of the class; auto is a column of 0 and 1 for two classes, one_hot for more.
     `update` is ours (the optimizer's) or the network's own step(lr). `hidden` and `arguments` reach its constructor.
     `inputs` says whether X holds `floats` (n, d), scaled, or is `as_is`: whole numbers stay so, and pictures are (n,
-    height, width, channels).
+    height, width, channels). `init` draws its weights anew (biases are 0 then), own leaves those that it has drawn;
+    `init_scale` is what they are multiplied by.
 
     >>> own(network="my_module:MyNet").own.samples
     'rows'
     """
     output = {"column": "identity", "one_hot": "softmax"}.get(labels, "auto")
     widths = None if hidden is None else tuple(hidden)
-    given = Own(network, samples, labels, update, widths, arguments, inputs)
+    given = Own(network, samples, labels, update, widths, arguments, inputs, init, init_scale)
     return Architecture((), "identity", output, "auto", 0.0, 0.0, 0.0, given)

@@ -4,23 +4,22 @@ Diagnosis knows neither configurations nor files. Here an experiment becomes a `
 command line would, and findings go to summary.json, to the journal, and as tags and a note to the run in MLflow.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runner import diagnosis
-from runner.diagnosis import causes, cures, dynamics
+from runner import Refusal, diagnosis
+from runner.diagnosis import causes, cures, dynamics, settings
 from runner.diagnosis.case import UNDETERMINED, Case, Course, Finding, Overrides, merged
 from runner.diagnosis.evidence import FRESH
 from runner.diagnosis.gradient.check import check_recipe
+from runner.diagnosis.watch import Watch
 from runner.experiment.build import build_plain, compose_with
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
-from runner.experiment.schema import ConfigError
-from runner.runs import trace
+from runner.runs import failures, trace
 from runner.runs.files import SUMMARY, spelled, write_summary
 from runner.runs.gradients import GradientChecks
 from runner.runs.journal import Journal, first
@@ -30,6 +29,7 @@ from runner.training.nonfinite import NonFinite
 
 WRONG_GRADIENT = "wrong gradient"  # the symptom of a run that has not failed
 NOTE, TAG = "mlflow.note.content", "diagnosis"
+SINGLE, SWEEP = 60.0, 15.0  # seconds of computing after a run, and after a sweep
 CURE_OF, CURED_BY = "cure_of", "cured_by"
 
 
@@ -38,26 +38,20 @@ def diagnose(
     composer: Composer,
     checks: GradientChecks | None = None,
     follow: Callable[[Path], None] = lambda directory: None,
+    watch: Watch | None = None,
 ) -> list[Result]:
     """Find out why those that failed did, and record it; returns those that have findings.
 
-    Runs that differ in nothing but the seed are one failure, and of a sweep's failures the first `diagnosis.most` are
-    looked at. A gradient that was found wrong by `checks` is a finding, whether the run failed or not. `follow` is told
-    of each run whose journal got something after its end.
+    Of a sweep's failures `diagnosis.most` are looked at, one of each kind first (runner.runs.failures), as long as
+    `watch` allows. A gradient that was found wrong by `checks` is a finding, whether the run failed or not. `follow` is
+    told of each run whose journal got something after its end.
     """
-    checks = checks or GradientChecks()
-    seen: dict[str, Result] = {}
-    for result in results:
-        options = result.experiment.diagnosis
-        if options.name == "none" or result.skipped or result.status not in ("finished", "diverged"):
-            continue
-        if result.target_reached and result.status == "finished":
-            continue
-        kind = json.dumps({**result.experiment.config, "seed": None, "tracking": None}, default=str) + result.status
-        if kind not in seen and len(seen) < max(options.most, 1):
-            seen[kind] = result
-    for result in seen.values():
-        _diagnose(result, composer, checks)
+    checks, watch = checks or GradientChecks(), watch or Watch()
+    most = results[0].experiment.diagnosis.most if results else 0
+    for number, result in enumerate(failures.chosen(results, most)):
+        if number and watch.over:
+            break  # those that were looked at are told of, and how to see the others
+        _diagnose(result, composer, checks, watch)
         follow(result.directory)
     for result in results:
         known = checks.of(result.experiment)
@@ -68,20 +62,32 @@ def diagnose(
     return [result for result in results if result.findings]
 
 
-def _diagnose(result: Result, composer: Composer, checks: GradientChecks) -> None:
+def budget(results: Sequence[Result]) -> float:
+    """The seconds of computing that a command's failures may take: `diagnosis.seconds`, or as usual.
+
+    Of one run that is a minute, or ten times its training where that is more; of a sweep 15 seconds.
+    """
+    asked = results[0].experiment.diagnosis.seconds
+    if asked != "auto":
+        return float(asked)
+    return max(SINGLE, 10 * results[0].seconds) if len(results) == 1 else SWEEP
+
+
+def _diagnose(result: Result, composer: Composer, checks: GradientChecks, watch: Watch) -> None:
     """One run. That diagnosis itself goes wrong is told in its place, and changes nothing about the run."""
     try:
-        result.findings = [plain(finding) for finding in _found(result, composer, checks)]
+        result.findings = [plain(finding) for finding in _found(result, composer, checks, watch)]
     except Exception as error:
         result.findings = [plain(diagnosis.broken(f"{type(error).__name__}: {error}"))]
     record(result)
 
 
-def _found(result: Result, composer: Composer, checks: GradientChecks) -> list[Finding]:
-    """Of a network of the user's own, and of streamed rows, only the gradient can be looked at: there is no stack of
-    variants to train on scratch copies."""
+def _found(result: Result, composer: Composer, checks: GradientChecks, watch: Watch) -> list[Finding]:
+    """Streamed rows cannot be looked at. Of a network of the user's own the gradient is looked at first; where that is
+    right, the same experiments are made as with ours, on copies of it."""
     experiment = result.experiment
     kind = kind_of(experiment.recipe)
+    right: Sequence[str] = ()
     if not kind.in_memory:
         return []
     if not kind.known:
@@ -89,8 +95,15 @@ def _found(result: Result, composer: Composer, checks: GradientChecks) -> list[F
         step = result.nonfinite.step if result.nonfinite else result.step
         known = checks.of(experiment)
         check = known.check if known is not None and known.check is not None else check_recipe(experiment.recipe)
-        return [diagnosis.of_gradient(check, what, step)]
-    return diagnosis.diagnose(case_of(experiment, composer), course_of(result.directory), experiment.diagnosis.causes)
+        of_gradient = diagnosis.of_gradient(check, what, step)
+        if not check.ok:
+            return [of_gradient]
+        right = of_gradient.evidence
+    case, course = case_of(experiment, composer), course_of(result.directory)
+    found = diagnosis.diagnose(case, course, experiment.diagnosis.causes, watch)
+    if found and right:
+        found[0] = found[0]._replace(evidence=(*found[0].evidence, *right))
+    return found
 
 
 def case_of(experiment: Experiment, composer: Composer) -> Case:
@@ -99,7 +112,7 @@ def case_of(experiment: Experiment, composer: Composer) -> Case:
     def vary(changes: Overrides) -> Case | None:
         try:
             return _case(build_plain(composer.varied(experiment.config, changes)), vary, changes)
-        except ConfigError:
+        except Refusal:  # it does not go with it, or the user's code raises
             return None
 
     return _case(experiment, vary, ())
@@ -121,21 +134,28 @@ def plain(finding: Finding) -> dict[str, Any]:
 
 
 def cured(
-    results: Sequence[Result], composer: Composer, make: Callable[[Experiment, Path, dict[str, str]], Result]
+    results: Sequence[Result],
+    composer: Composer,
+    make: Callable[[Experiment, Path, dict[str, str]], Result],
+    watch: Watch | None = None,
 ) -> list[tuple[Result, Result | None]]:
     """Search a cure for each run that has findings and asks for it, and `make` a run of it: (the run, its cure's run).
 
     The run of the cure is that of the first of the fresh seeds it was found on; the two are linked by the tags
     `cure_of` and `cured_by`, which hold the other's `runner.uid`.
     """
-    pairs = []
+    pairs: list[tuple[Result, Result | None]] = []
     for result in results:
         experiment = result.experiment
-        if not result.findings or not experiment.diagnosis.cure or not kind_of(experiment.recipe).known:
+        if not result.findings or not experiment.diagnosis.cure or not kind_of(experiment.recipe).in_memory:
+            continue
+        if not kind_of(experiment.recipe).known and result.findings[0]["cause"].startswith("wrong_"):
+            _record_cure(result, None, None)
+            pairs.append((result, None))
             continue
         found = [Finding(**finding) for finding in result.findings]
         case = case_of(experiment, composer)
-        cure = cures.search(case, found, experiment.diagnosis.seeds)
+        cure = cures.search(case, found, experiment.diagnosis.seeds, watch)
         run = None
         if cure.best is not None:
             overrides = merged(experiment.overrides, (*cure.best.overrides, f"seed={FRESH}"))
@@ -146,8 +166,14 @@ def cured(
     return pairs
 
 
-def _record_cure(result: Result, cure: cures.Cure, run: Result | None) -> None:
-    """The cure stands with the first finding; a run of it that misses the target is none."""
+def _record_cure(result: Result, cure: cures.Cure | None, run: Result | None) -> None:
+    """The cure stands with the first finding; a run of it that misses the target is none. None: no setting can be one,
+    for the mistake is in the user's own lines."""
+    if cure is None:
+        words = "the mistake is in the code of your network, and no setting fixes that"
+        result.findings[0]["cure"] = {"override": [], "words": words, "tried": []}
+        record(result)
+        return
     best = cure.best if run is not None and run.target_reached else None
     words = f"none of the {len(cure.tried)} changes that were tried reaches the target on all of its seeds"
     if best is not None:
@@ -188,11 +214,18 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
         if page := explained(finding):
             lines.append(f"About this cause: {page}.")
         if finding["override"]:
-            lines.append(f"Fix it with `{' '.join(finding['override'])}`.")
+            said = advice(finding)
+            lines.append(f"{said[0].upper()}{said[1:]} `{' '.join(finding['override'])}`.")
         if finding["cure"]:
             head = "Cured" if finding["cure"]["override"] else "No cure found"
             lines.append(f"**{head}**: {finding['cure']['words']}.")
     return "\n\n".join(lines)
+
+
+def advice(finding: Mapping[str, Any]) -> str:
+    """What an override is called: a fix where it was run and reached the target, else something to try."""
+    shown = finding.get("shown")
+    return f"fix it with ({shown})" if shown else "not shown to be enough, but try"
 
 
 def headline(finding: Mapping[str, Any]) -> str:
@@ -202,6 +235,7 @@ def headline(finding: Mapping[str, Any]) -> str:
 
 def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], changes: Overrides) -> Case:
     config, dataset = experiment.config, experiment.dataset
+    kind, own = kind_of(experiment.recipe), experiment.recipe.own
     return Case(
         recipe=experiment.recipe,
         target=experiment.target.metric,
@@ -223,11 +257,15 @@ def _case(experiment: Experiment, vary: Callable[[Overrides], Case | None], chan
         vary=vary,
         changes=changes,
         above=experiment.target.above,
+        known=kind.known,
+        resizes=own is None or own.options.hidden is not None,
+        steps_itself=kind.updates_itself,
+        target_scaling=config["dataset"].get("target_scaling") or "none",
     )
 
 
 def explained(finding: Mapping[str, Any]) -> str:
     """Where its cause is explained: symptom, reason, fix; '' where it is none of those that have a section."""
     cause = str(finding["cause"])
-    known = cause == UNDETERMINED or hasattr(causes, cause) or hasattr(dynamics, cause)
+    known = cause == UNDETERMINED or any(hasattr(room, cause) for room in (causes, dynamics, settings))
     return f"docs/causes.md#{cause.replace('_', '-')}" if known else ""

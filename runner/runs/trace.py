@@ -121,7 +121,9 @@ class Trace:
     def outputs_of(self, X: Array) -> Array:
         """`outputs`, for rows (n, d) that are encoded already."""
         if not self.known:
-            return answers(self.network, self.arrays, X, self.scaling)
+            A = answers(self.network, self.arrays, X, self.scaling)
+            units = self.network.get("target_scaling")
+            return A if units is None else A * np.asarray(units["scale"]) + np.asarray(units["shift"])
         return self._network().outputs_of(X)
 
     def answers(self, A: Array) -> np.ndarray:

@@ -73,6 +73,16 @@ def waiting() -> Iterator[Callable[[Tracked], None]]:
         )
 
 
+@contextmanager
+def looking(what: str, wanted: bool) -> Iterator[Callable[[int], None]]:
+    """A line that moves while experiments are made on copies of a run: it is told how many there were."""
+    if not wanted or not sys.stderr.isatty():
+        yield lambda experiments: None
+        return
+    with Console(stderr=True).status(what) as line:
+        yield lambda experiments: line.update(f"{what}: {experiments} experiments (Ctrl-C leaves out the rest)")
+
+
 class Standing:
     """How a sweep of `jobs` runs stands: what is done, the best objective so far, what went wrong, the time left.
 

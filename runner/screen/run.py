@@ -10,9 +10,9 @@ from rich.text import Text
 
 from datasets import survey
 from runner.experiment.experiment import Experiment
-from runner.runs import by_class
+from runner.runs import by_class, failures
 from runner.runs.files import relative
-from runner.runs.findings import WRONG_GRADIENT, explained, headline
+from runner.runs.findings import WRONG_GRADIENT, advice, explained, headline
 from runner.runs.provenance import command
 from runner.runs.result import Result
 from runner.screen.terminal import console, number, sparkline
@@ -79,21 +79,27 @@ def result(ended: Result) -> None:
     out.print(f"in {relative(ended.directory)}")
 
 
-def findings(told: Sequence[Result], of: int) -> None:
-    """Why runs failed: of one run all of it, of a sweep's a line a cause."""
+def findings(told: Sequence[Result], results: Sequence[Result]) -> None:
+    """Why runs failed: of one run all of it, of a sweep's a line a cause, and what was not looked at."""
     out = console()
-    if of == 1:
+    if len(results) == 1:
         for result in told:
             for number, finding in enumerate(result.findings, 1):
                 told_before = number > 1 and finding["meaning"] == result.findings[number - 2]["meaning"]
                 _finding(out, number, finding, told_before)
         return
-    counts: dict[str, list[str]] = {}
+    kinds = failures.kinds(results)
+    seen = [kind for kind in kinds if any(run.findings for run in kind)]
+    counts: dict[str, list[Result]] = {}
     for result in told:
-        for finding in result.findings[:1]:
-            counts.setdefault(headline(finding), []).append(result.name)
-    for cause, names in counts.items():
-        out.print(Text(f"diagnosis: {cause.rstrip('.')}: {len(names)} runs, such as {names[0]}"))
+        counts.setdefault(headline(result.findings[0]), []).append(result)
+    for cause, runs in counts.items():
+        alike = sum(len(kind) for kind in kinds if any(run is one for run in runs for one in kind))
+        many = f"{len(runs)} runs" if alike <= len(runs) else f"{len(runs)} looked at of {alike} runs that failed alike"
+        out.print(Text(f"diagnosis: {cause.rstrip('.')}: {many}, such as {runs[0].name}"))
+    if len(seen) < len(kinds):
+        more = f"diagnosis.most={len(kinds)} diagnosis.seconds=600"
+        out.print(Text(f"{len(seen)} of {len(kinds)} kinds of failure were looked at; the others too: {more}"))
 
 
 def cure(failed: Result, run: Result | None) -> None:
@@ -126,7 +132,7 @@ def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before:
     if page := explained(finding):
         out.print(Text(f"  about this cause: {page}"))
     if finding["override"]:
-        out.print(Text(f"  fix it with: {' '.join(finding['override'])}"))
+        out.print(Text(f"  {advice(finding)}: {' '.join(finding['override'])}"))
 
 
 def _words(name: str) -> str:

@@ -18,6 +18,7 @@ from runner.training.own.load import load
 from runner.training.own.module import still
 from runner.training.own.network import NetworkProblem, OwnNetwork
 from runner.training.own.parts import parts_of
+from runner.training.own.start import begun
 from runner.training.recipe import BATCHES, Data, OwnSource, Recipe
 from runner.training.stack import optimizer_columns
 from runner.training.trainable import Measured, Snapshot, map_arrays, step_by_step
@@ -73,9 +74,10 @@ class OwnStack:
 
     @classmethod
     def start(cls, recipes: Sequence[Recipe]) -> "OwnStack":
-        """The member at step 0, with the weights that the network made itself."""
+        """The member at step 0, with the weights that the network made itself, or those that are asked for."""
         prepared = prepare(recipes[0])
-        return cls(recipes, Snapshot(0, np.arange(1), prepared.network.theta()[None], None), prepared)
+        theta = begun(prepared.network.theta(), recipes[0])
+        return cls(recipes, Snapshot(0, np.arange(1), theta[None], None), prepared)
 
     def parameters(self, position: int) -> Array:
         """θ (P,), an array of its own."""
