@@ -142,6 +142,11 @@ def _named(evidence: Evidence, causes: Sequence[str]) -> list[Finding]:
             break  # proved: what comes later in the order need not be asked
     roots = {name: verdict for name, verdict in verdicts.items() if not verdict.consequence}
     consequences = {name: verdict for name, verdict in verdicts.items() if verdict.consequence}
+    if not evidence.case.known:  # nothing is named that no run has shown
+        hints = [line for verdict in roots.values() if verdict.weight < 1 for line in verdict.evidence]
+        roots = {name: verdict for name, verdict in roots.items() if verdict.weight >= 1}
+        if not roots:
+            return [_finding(evidence, UNDETERMINED, Verdict(evidence=("no experiment tells a cause", *hints)), [])]
     if not roots and not consequences:
         return [_finding(evidence, UNDETERMINED, Verdict(evidence=("no experiment tells a cause",)), [])]
     first = max(roots, key=lambda name: _rank(name, roots, causes)) if roots else next(iter(consequences))

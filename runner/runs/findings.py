@@ -122,7 +122,9 @@ def course_of(directory: Path) -> Course:
     """How a recorded run went."""
     run = trace.load(directory)
     nonfinite = NonFinite(**run.nonfinite) if run.nonfinite else None
-    theta = np.concatenate([array.ravel() for layer in run.weights for array in layer])
+    ours = [array for layer in run.weights for array in layer]
+    arrays = ours if run.known else [run.arrays[name] for name, _ in run.network["own"]["layout"]]
+    theta = np.concatenate([np.ravel(array) for array in arrays])
     return Course(run.steps, run.values, run.status, nonfinite, theta)
 
 
