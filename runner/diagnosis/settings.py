@@ -148,7 +148,10 @@ def wrong_step(evidence: Evidence) -> Verdict:
     if not case.steps_itself:
         return INNOCENT
     line = "its own step(lr) is taken out, and an ordinary one put in its place, with its own gradients"
-    ours = ("architecture.update=ours",)
+    ours, numbers = ("architecture.update=ours",), {"lr": case.configured_lr}
     rate = f"optimizer.lr={case.configured_lr:g}"
-    changes: list[Overrides] = [(*ours, "optimizer=gd", rate), (*ours, "optimizer=adam", rate)]
-    return weighed(evidence, 0.5, changes, None, "W", line, {"lr": case.configured_lr})
+    plain = weighed(evidence, 0.5, [(*ours, "optimizer=gd", rate)], None, "W", line, numbers)
+    if plain.weight == 2:
+        return plain
+    # Adam is faster at a rate that is low for a plain step: that it helps says less.
+    return weighed(evidence, 0.0, [(*ours, "optimizer=adam", rate)], None, "W", line, numbers)

@@ -82,7 +82,7 @@ def own(
     `one_hot` vectors, or the `index` of the class; auto is a column of 0 and 1 for two classes, one_hot for more.
     `update` is ours (the optimizer's) or the network's own step(lr). `hidden` and `arguments` reach its constructor.
     `inputs` says whether X holds `floats` (n, d), scaled, or is `as_is`: whole numbers stay so, and pictures are (n,
-    height, width, channels). `init` draws its weights anew (biases are 0 then), own leaves those that it has drawn;
+    height, width, channels). `init` draws its weights here (biases are 0 then), own leaves those that it has drawn;
     `init_scale` is what they are multiplied by.
 
     >>> own(network="my_module:MyNet").own.samples

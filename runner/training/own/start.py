@@ -1,4 +1,4 @@
-"""How a network of the user's own begins where its own weights are not what is wanted: drawn anew, or scaled.
+"""How a network of the user's own begins where its own weights are not what is wanted: drawn here, or scaled.
 
 theta = begun(theta, recipe)        architecture.init and architecture.init_scale
 """
