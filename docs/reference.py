@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 import yaml
 
 from datasets.preparation import prepare
-from runner.diagnosis import causes, dynamics
+from runner.diagnosis import causes, dynamics, settings
 from runner.experiment import samplers
 from runner.experiment.data import dataset_function
 from runner.experiment.experiment import DiagnosisOptions, SweepOptions
@@ -142,7 +142,9 @@ def _names() -> str:
     tables = {
         "architecture.activation": options(activations, "Activation"),
         "architecture.loss": options(losses, "Head"),
-        "diagnosis.causes": {**options(causes, "Verdict"), **options(dynamics, "Verdict")},
+        "diagnosis.causes": {
+            name: each for room in (causes, dynamics, settings) for name, each in options(room, "Verdict").items()
+        },
     }
     for key, functions in tables.items():
         rows = [f"| {_cause(name, key)} | {_cell(_first(inspect.getdoc(each)))} |" for name, each in functions.items()]
