@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.experiment import grids
 from runner.experiment.build import compose_with
 from runner.experiment.compose import Composer
 from runner.experiment.experiment import Experiment
@@ -100,19 +101,42 @@ Order = Single | Sweep | Search
 
 def ordered(checked: Checked, overrides: Sequence[str], multirun: bool) -> Order:
     """What these overrides ask for. Raises ConfigError with every mistake in them."""
+    overrides = _spelled_out(overrides)
     tasks = [text for text in overrides if not text.lstrip("+~").startswith(("hydra.", "hydra/"))]
     searching = checked.composer.searching(overrides)
     swept = checked.composer.sweeping(overrides, multirun or searching)
     if swept is None:
+        _refuse(tasks, "it is for a sweep. Add -m.")
         return Single(checked.experiment(tasks))
     refuse_run_id()
     own = [text for text in swept if text in tasks or text not in overrides]
     if searching:
+        _refuse(tasks, "it is for a sweep; a search takes ranges.")
         if others := [text for text in overrides if text.startswith(("hydra/launcher=", "hydra/sweeper="))]:
             raise ConfigError([f"{text}: a search trains its trials as stacks itself." for text in others])
         return checked.search(own)
+    if any(text.startswith("hydra/sweeper=") for text in overrides):
+        _refuse(tasks, "only the runner's own sweeper knows it. Leave hydra/sweeper out.")
     jobs = checked.composer.expand(own)
     return sweep_of(jobs, checked.experiments(jobs))
+
+
+def _spelled_out(overrides: Sequence[str]) -> list[str]:
+    """The overrides with a list where they have geomspace or linspace. Raises ConfigError with all that are none."""
+    found, problems = [], []
+    for text in overrides:
+        try:
+            found.append(grids.spelled_out(text))
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _refuse(words: Sequence[str], why: str) -> None:
+    if problems := grids.refused(words, why):
+        raise ConfigError(problems)
 
 
 def sweep_of(jobs: Sequence[Sequence[str]], experiments: Sequence[Experiment]) -> Sweep:

@@ -9,7 +9,9 @@ import contextlib
 import copy
 import logging
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from itertools import product
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
@@ -24,6 +26,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from runner.experiment import grids
+from runner.experiment.conditions import MISSING, condition
 from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
 from runner.experiment.samplers import ELSEWHERE
 from runner.experiment.schema import ConfigError, show, suggest
@@ -149,7 +153,7 @@ class Composer:
             return list(overrides) if asked else None  # what is wrong is said when the jobs are composed
         if not asked and str(hydra.mode) != "RunMode.MULTIRUN":
             return None
-        given = {override.split("=")[0] for override in overrides}
+        given = {key for override in overrides for key in grids.keys(override)}
         own = [f"{key}={value}" for key, value in (hydra.sweeper.get("params") or {}).items() if key not in given]
         return [*own, *overrides]
 
@@ -201,27 +205,86 @@ class Composer:
         return not self._is_value(parsed) and not parsed.is_sweep_override()
 
     def expand(self, overrides: Sequence[str]) -> list[list[str]]:
-        """The jobs of a sweep, in Hydra's own grammar and order: the last list varies fastest.
+        """The jobs of a sweep, in the order of Hydra's own grammar: the last list varies fastest.
 
-        Raises ConfigError for what does not parse, for ranges that only a search takes, and for empty ones.
+        Beside that grammar it knows what `runner.experiment.grids` does, and leaves out what sweep.exclude says. Raises
+        ConfigError for what does not parse, for ranges that only a search takes, for empty ones, and for no job at all.
         """
-        problems, parsed = [], []
-        for text in overrides:
+        given, left_out = self._own(overrides, grids.FILE), self._own(overrides, grids.EXCLUDE)
+        words = [text for text in overrides if text.partition("=")[0] not in (grids.FILE, grids.EXCLUDE)]
+        problems, axes = grids.twice(words), []
+        for text in words:
             try:
-                override = self.parsed(text)
-                if override.is_sweep_override() and not override.is_discrete_sweep():
-                    problems.append(
-                        f"{text}: an interval is for a search: add search=random (or tpe). "
-                        "A sweep takes a list, range() or choice()."
-                    )
-                elif override.is_sweep_override() and not list(override.sweep_string_iterator()):
-                    problems.append(f"{text}: there is nothing in that range.")
-                parsed.append(override)
+                axes.append(grids.alternatives(text, self._values))
+            except ConfigError as error:
+                problems += error.problems
+        if given is not None:
+            try:
+                axes.append(grids.read(given, self._values))
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return BasicSweeper.split_arguments(parsed, None)[0]
+        jobs = [[text for one in chosen for text in one] for chosen in product(*axes)]
+        return jobs if left_out is None else self._without(jobs, left_out)
+
+    def _own(self, overrides: Sequence[str], key: str) -> str | None:
+        """The value of a key of the sweep itself: it is no job's."""
+        texts = [text for text in overrides if text.partition("=")[0] == key]
+        value = plain_value(self.parsed(texts[-1]).value()) if texts else self.written(overrides, key)
+        return None if value is None else str(value)
+
+    def _values(self, text: str) -> list[str]:
+        """The overrides that one of Hydra's stands for. Raises ConfigError."""
+        override = self.parsed(text)
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            raise ConfigError(
+                [
+                    f"{text}: an interval is for a search: add search=random (or tpe). "
+                    "A sweep takes a list, range() or choice()."
+                ]
+            )
+        if override.is_sweep_override() and not list(override.sweep_string_iterator()):
+            raise ConfigError([f"{text}: there is nothing in that range."])
+        return [one for (one,) in BasicSweeper.split_arguments([override], None)[0]]
+
+    def _without(self, jobs: list[list[str]], text: str) -> list[list[str]]:
+        """The jobs for which a condition does not hold. Raises ConfigError for a key that none has, or none left."""
+        leaves_out, found = condition(text), set[str]()
+
+        def holds(job: list[str]) -> bool:
+            there = self._looked_up(job)
+            found.update(key for key in leaves_out.keys if there(key) is not MISSING)
+            return leaves_out.holds(there)
+
+        kept = [job for job in jobs if not holds(job)]
+        if unknown := [key for key in leaves_out.keys if key not in found]:
+            known = [*self.keys(""), *self.groups]
+            raise ConfigError(f"{grids.EXCLUDE}: no job has a key {key!r}.{suggest(key, known)}" for key in unknown)
+        if not kept:
+            raise ConfigError([f"{grids.EXCLUDE}: it leaves out all {len(jobs)} jobs. Got {show(text)}."])
+        return kept
+
+    def _looked_up(self, job: Sequence[str]) -> Callable[[str], Any]:
+        """What a job has for a key or group: as it says itself, else as composed; MISSING where it does not compose."""
+        said = {override.key_or_group: plain_value(override.value()) for override in map(override_of, job)}
+
+        @cache
+        def composed() -> tuple[Any, Any]:
+            try:
+                whole = self.compose(job)
+            except ConfigError:  # what is wrong is said when the jobs are checked
+                return {}, OmegaConf.create()
+            return whole.hydra.runtime.choices, whole.config
+
+        def look(key: str) -> Any:
+            if key in said:
+                return said[key]
+            choices, config = composed()
+            value = choices.get(key, OmegaConf.select(config, key, default=MISSING))
+            return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+        return look
 
     def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
         """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""

@@ -46,6 +46,8 @@ class SweepOptions:
     backend: Literal["auto", "serial", "loky", "ray"] = "auto"
     workers: PositiveCount | None = None
     address: str | None = None
+    exclude: str | None = None
+    file: str | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What runs are ranked by: one metric, or several for a search of the Pareto front."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -35,6 +36,13 @@ def objectives(section: Mapping[str, Any], metrics: Sequence[str]) -> tuple[Obje
     """
     watched, modes = _listed(section, metrics)
     return tuple(Objective(metric, _mode(metric, mode)) for metric, mode in zip(watched, modes, strict=True))
+
+
+def recorded(params: Mapping[str, Any], metrics: Sequence[str]) -> Objective:
+    """What a recorded run was ranked by: of its parameters, as its journal has them, and of its metrics."""
+    texts = {name: params[f"objective.{name}"] for name in ("metric", "mode")}
+    section = {name: json.loads(text) if str(text).startswith("[") else text for name, text in texts.items()}
+    return objectives(section, metrics)[0]
 
 
 def objective_problems(section: Mapping[str, Any], metrics: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ def quoted(override: str) -> str:
     Only where it says what a file, a column or a run is called, and would not parse otherwise.
     """
     key, _, value = override.partition("=")
-    if not key.lstrip("+").startswith(("dataset.", "tracking.", "search.")) or value[:1] in (
+    if not key.lstrip("+").startswith(("dataset.", "tracking.", "search.", "sweep.")) or value[:1] in (
         "",
         "[",
         "{",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from runner import Refusal
-from runner.experiment.objectives import Objective, objectives
+from runner.experiment.objectives import Objective, recorded
 from runner.nn.scores import is_score
 from runner.report.phasemap import Point, outcome
 from runner.runs import journal
@@ -94,7 +94,8 @@ def read(directory: Path) -> Sweep:
     keys = swept(overrides, [starts[place]["params"] for place in names])
     summaries = {place: json.loads((place / SUMMARY).read_text()) for place in names}
     first = next(iter(starts.values()))
-    ranked_by = _objective(first["params"], summaries.values())
+    metrics = list(dict.fromkeys(key for one in summaries.values() for key in one["metrics"]["last"]))
+    ranked_by = recorded(first["params"], metrics)
     runs = []
     points = max(FEWEST, min(MOST, POINTS // (5 * len(names))))
     for number, (place, name) in enumerate(names.items()):
@@ -195,17 +196,6 @@ def _overrides(command: str) -> dict[str, str]:
     pairs = (word.lstrip("+").partition("=") for word in shlex.split(command)[3:])
     ignored = ("hydra", "tracking", "plots", "progress", "~")
     return {key: value for key, _, value in pairs if not key.startswith(ignored)}
-
-
-def _objective(params: Mapping[str, Any], summaries: Any) -> Objective:
-    """What the runs were ranked by."""
-    metrics = list(dict.fromkeys(key for summary in summaries for key in summary["metrics"]["last"]))
-    section = {name: _listed(params[f"objective.{name}"]) for name in ("metric", "mode")}
-    return objectives(section, metrics)[0]
-
-
-def _listed(text: Any) -> Any:
-    return json.loads(text) if str(text).startswith("[") else text
 
 
 def _run(
