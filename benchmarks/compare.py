@@ -58,7 +58,7 @@ def _diverged(rng: np.random.Generator, values: Floats, share: float) -> Floats:
 def coverage(draw: Draw, n: int, draws: int, seed: int = 0) -> dict[str, float]:
     """Of so many draws of n seeds: how often each interval covers the truth, its width, how often `better` is false."""
     rng = np.random.default_rng(seed)
-    a, b = draw(rng, 400_000)
+    a, b = draw(rng, 200_000)
     truth = float(intervals.wins(a, b).mean())
     middle = intervals.difference(a, b).at
     held = apart = false = 0

@@ -148,7 +148,10 @@ def _means(values: Floats) -> Floats:
 
 def _medians(values: Floats) -> Floats:
     """The median of each unit over the blocks that it has: it stands where some of them are infinite."""
-    return np.array([_median(row[~np.isnan(row)]) for row in values if not np.isnan(row).all()])
+    counts = (~np.isnan(values)).sum(axis=1)
+    values, counts = np.sort(values[counts > 0], axis=1), counts[counts > 0]  # NaN comes last
+    rows = np.arange(len(values))
+    return _between(values[rows, (counts - 1) // 2], values[rows, counts // 2])
 
 
 def _less(b: Floats, a: Floats) -> Floats:
@@ -158,6 +161,10 @@ def _less(b: Floats, a: Floats) -> Floats:
 
 
 def _median(values: Floats) -> float:
-    """The median where values may be infinite: half of inf and of -inf is NaN, and said to be 0."""
-    low, high = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]].tolist()
-    return low if low == high else 0.0 if math.isinf(low) and math.isinf(high) else (low + high) / 2
+    return float(_medians(values[None, :])[0])
+
+
+def _between(low: Floats, high: Floats) -> Floats:
+    """Half way; between -inf and inf it is said to be 0."""
+    with np.errstate(invalid="ignore"):
+        return np.where(low == high, low, np.nan_to_num((low + high) / 2, nan=0.0, posinf=np.inf, neginf=-np.inf))
