@@ -3,8 +3,9 @@
     python -m runner.compare multirun/2026-11-22/04-05-06-fc3b0672 --by optimizer.name --metric val/cost
 
 Runs are paired over the other keys and the seeds. For each setting: how likely the best is better than it, by how much,
-with intervals that hold together, and which settings cannot be told from the best. Runs that diverged rank worst.
---power says how many more seeds would tell. SWEEP is a sweep's directory, or any folder above runs.
+with intervals that hold together, and which settings cannot be told from the best. Runs that diverged rank worst. Of
+all keys that were swept it is said which mattered. --power says how many more seeds would tell. SWEEP is a sweep's
+directory, or any folder above runs.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.screen import compare as screen
-from runner.sweeps.compare.matched import matched
+from runner.sweeps.compare.matched import matched, mattered
 from runner.sweeps.compare.verdict import standings
 from runner.sweeps.table import Runs, directories
 
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     side_by_side = matched(runs, given.by, given.metric)
     found = standings(side_by_side)
     screen.compared(side_by_side, found)
+    if told := mattered(runs, given.metric):
+        print(told)
     if given.power:
         screen.power(side_by_side, found)
     return 0

@@ -15,6 +15,7 @@ from runner.report.runs import Run, Sweep, points, settings
 from runner.runs import journal
 from runner.runs.files import FOLDER
 from runner.runs.names import REPEATS
+from runner.sweeps.importance import importance, sentence
 from runner.training.nonfinite import NonFinite
 
 HEAVIEST = 600_000  # bytes of a picture
@@ -37,6 +38,7 @@ def html(sweep: Sweep) -> str:
         sweep=sweep,
         phases=phases_of(phases),
         sentences=phasemap.sentences(phases),
+        mattered=mattered(sweep),
         runs=sweep.runs,
         settings=settings(sweep),
         keys=[key for key in sweep.keys if key not in REPEATS],
@@ -52,6 +54,13 @@ def html(sweep: Sweep) -> str:
         data=_json(payload(sweep)),
         items=_json(charts.items()),
     )
+
+
+def mattered(sweep: Sweep) -> str:
+    """Which of the swept keys made the difference, in a sentence."""
+    by = sweep.objective
+    values = [math.inf if run.failed else by.sign * run.last.get(by.metric, math.nan) for run in sweep.runs]
+    return sentence(importance({key: [run.values[key] for run in sweep.runs] for key in sweep.keys}, values), by.metric)
 
 
 def payload(sweep: Sweep) -> dict[str, Any]:

@@ -6,9 +6,11 @@ at the end, `best/train/cost`. What a run does not have is None.
 
 import csv
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -82,7 +84,7 @@ class Runs(Sequence[Row]):
     def __getitem__(self, key: int | slice | str) -> Any:
         if isinstance(key, str):
             self._known([key])
-            return [row.columns.get(key) for row in self._rows]
+            return self._column(key)
         return Runs(self._rows[key]) if isinstance(key, slice) else self._rows[key]
 
     def keys(self) -> list[str]:
@@ -127,13 +129,13 @@ class Runs(Sequence[Row]):
         """The table as Arrow has it, each column of one type."""
         import pyarrow  # late: replay and predict, whose module this is too, need none of it
 
-        return pyarrow.table({key: _column(self[key]) for key in self.keys()})
+        return pyarrow.table({key: _column(self._column(key)) for key in self.keys()})
 
     def to_frame(self) -> "pandas.DataFrame":
         """The table as a pandas DataFrame."""
         import pandas  # late: it is slow to import
 
-        return pandas.DataFrame({key: self[key] for key in self.keys()})
+        return pandas.DataFrame({key: self._column(key) for key in self.keys()})
 
     def to_polars(self) -> "polars.DataFrame":
         """The table as a Polars DataFrame. Raises Refusal where Polars is not installed."""
@@ -168,6 +170,9 @@ class Runs(Sequence[Row]):
         more = f"<div>{len(self) - SHOWN} more</div>" if len(self) > SHOWN else ""
         return shown.table(keys, [[row.columns.get(key) for key in keys] for row in self._rows[:SHOWN]]) + more
 
+    def _column(self, key: str) -> list[Any]:
+        return [row.columns.get(key) for row in self._rows]
+
     def _known(self, keys: Iterable[str]) -> None:
         there = self.keys()
         for key in keys:
@@ -193,15 +198,20 @@ def directories(place: Path) -> list[Path]:
     if (place / journal.FILE).exists():
         return [place]
     found = dict.fromkeys(_ranked(place))
-    below = sorted((path.parent for path in place.rglob(journal.FILE)), key=_counted)
-    runs = set(below)
-    for directory in below:
-        cure = any(parent in runs for parent in directory.parents)  # of a run: it is no run of the sweep
-        if not cure and directory.name != SUMMARY_DIR:
-            found.setdefault(directory.absolute())
+    for directory in sorted(_below(place.absolute()), key=_counted):
+        found.setdefault(directory)
     if not found:
         raise journal.NoRun(f"{place} holds no run: there is no {journal.FILE} in it or below.")
     return list(found)
+
+
+def _below(place: Path) -> Iterator[Path]:
+    """The directories of runs below a folder, but for the sweeps' own; a run below another is its cure, and none."""
+    for folder, inside, files in os.walk(place):
+        if journal.FILE in files:
+            inside.clear()
+            if os.path.basename(folder) != SUMMARY_DIR:
+                yield Path(folder)
 
 
 def _ranked(place: Path) -> Iterator[Path]:
@@ -244,6 +254,7 @@ def _row(directory: Path) -> Row | None:
     return Row(directory, columns)
 
 
+@cache
 def _decisive(key: str) -> bool:
     return key.split(".")[0] not in NOT_DECISIVE
 

@@ -260,3 +260,10 @@ def test_the_data_is_json_that_a_browser_reads(folder: Path) -> None:
     for name in ("data", "items"):
         (held,) = re.findall(f'<script type="application/json" id="{name}">(.*?)</script>', text, re.DOTALL)
         json.loads(held, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+
+
+def test_the_page_says_which_key_mattered(folder: Path) -> None:
+    page = html(read(folder / "sweep"))
+    (said,) = re.findall(r'<p id="mattered">(.*?)</p>', page)
+    assert said.startswith("What mattered for train/cost: ")
+    assert "optimizer.lr 0." in said

@@ -138,3 +138,30 @@ def test_a_search_from_python_is_a_table_too(tmp_path: Path, monkeypatch: pytest
     words = "dataset=xor search=random search.trials=4 optimizer.lr=interval(0.01,1) training.iterations=20 plots=false"
     assert len(sweep(words)) == 4
     assert len(load(tmp_path / "multirun")) == 4
+
+
+def test_a_question_is_answered_as_a_table_as_csv_and_as_a_file(
+    made: Runs, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = (
+        "select init_name, count(*) as n, max(step) as last from runs join curves using (run) group by 1 order by 1"
+    )
+    assert main([str(folder / "sweep"), question]) == 0
+    title, *rows = capsys.readouterr().out.splitlines()
+    assert title.split() == ["init_name", "n", "last"]
+    assert [row.split()[0] for row in rows] == ["normal", "zeros"]
+    assert main([str(folder / "sweep"), question, "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == '"init_name","n","last"'
+    assert main([str(folder / "sweep"), question, "--out", str(folder / "answer.parquet")]) == 0
+    assert pyarrow.parquet.read_table(folder / "answer.parquet")["last"].to_pylist() == [20, 20]
+
+
+def test_without_a_folder_all_that_was_recorded_here_is_asked(
+    made: Runs, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Refusal, match="neither outputs nor multirun"):
+        main(["select count(*) from runs"])
+    (tmp_path / "multirun").symlink_to(folder / "sweep")
+    assert main(["select count(*) as n from runs"]) == 0
+    assert capsys.readouterr().out.split() == ["n", "8"]

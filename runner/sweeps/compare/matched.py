@@ -12,6 +12,7 @@ from runner.experiment.objectives import Objective, no_metric, recorded
 from runner.experiment.schema import suggest
 from runner.nn.scores import is_score, named
 from runner.runs.names import REPEATS
+from runner.sweeps.importance import importance, sentence
 from runner.sweeps.table import Row, Runs
 
 USED = ("finished", "diverged")  # what ends a run by itself: nobody has stopped or pruned it
@@ -69,6 +70,14 @@ def matched(runs: Runs, by: str | None, metric: str | None = None) -> Matched:
     settings = [_called(named_by, setting) for setting in axes[0]]
     folds = int(used[0]["dataset.folds"]) if REPEATS[1] in repeats else None
     return Matched(named_by, settings, values, objective, others, repeats, folds, len(runs) - len(used))
+
+
+def mattered(runs: Runs, metric: str | None = None) -> str:
+    """Which swept keys mattered, in a sentence (`runner.sweeps.importance`); empty where it cannot be said."""
+    used = Runs(row for row in runs if row["status"] in USED)
+    objective = _objective(used, metric)
+    columns = {key: used[key] for key in used.varied()}
+    return sentence(importance(columns, [_value(row, objective) for row in used]), objective.metric)
 
 
 def _key(by: str, keys: Sequence[str], known: Sequence[str]) -> str:
