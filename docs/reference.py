@@ -51,6 +51,7 @@ COMMANDS = {  # what each does, or the source whose docstring says so
     "python -m runner.replay": "runner/command/replay.py",
     "python -m runner.sync": "bring journals into an MLflow store, as often as you like",
     "python -m runner.query": "runner/command/query.py",
+    "python -m runner.compare": "runner/command/compare.py",
     "python -m runner.plots": "runner/plots/__main__.py",
     "python -m runner.report": "runner/report/__main__.py",
 }

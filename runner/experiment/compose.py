@@ -9,8 +9,7 @@ import contextlib
 import copy
 import logging
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Sequence
 from itertools import product
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
@@ -27,7 +26,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from runner.experiment import grids
-from runner.experiment.conditions import MISSING, condition
+from runner.experiment.conditions import without
 from runner.experiment.overrides import as_override, as_written, keys_of, one_line, override_of, plain_value
 from runner.experiment.samplers import ELSEWHERE
 from runner.experiment.schema import ConfigError, show, suggest
@@ -226,7 +225,9 @@ class Composer:
         if problems:
             raise ConfigError(problems)
         jobs = [[text for one in chosen for text in one] for chosen in product(*axes)]
-        return jobs if left_out is None else self._without(jobs, left_out)
+        if left_out is None:
+            return jobs
+        return without(jobs, left_out, self.compose, [*self.keys(""), *self.groups])
 
     def _own(self, overrides: Sequence[str], key: str) -> str | None:
         """The value of a key of the sweep itself: it is no job's."""
@@ -247,44 +248,6 @@ class Composer:
         if override.is_sweep_override() and not list(override.sweep_string_iterator()):
             raise ConfigError([f"{text}: there is nothing in that range."])
         return [one for (one,) in BasicSweeper.split_arguments([override], None)[0]]
-
-    def _without(self, jobs: list[list[str]], text: str) -> list[list[str]]:
-        """The jobs for which a condition does not hold. Raises ConfigError for a key that none has, or none left."""
-        leaves_out, found = condition(text), set[str]()
-
-        def holds(job: list[str]) -> bool:
-            there = self._looked_up(job)
-            found.update(key for key in leaves_out.keys if there(key) is not MISSING)
-            return leaves_out.holds(there)
-
-        kept = [job for job in jobs if not holds(job)]
-        if unknown := [key for key in leaves_out.keys if key not in found]:
-            known = [*self.keys(""), *self.groups]
-            raise ConfigError(f"{grids.EXCLUDE}: no job has a key {key!r}.{suggest(key, known)}" for key in unknown)
-        if not kept:
-            raise ConfigError([f"{grids.EXCLUDE}: it leaves out all {len(jobs)} jobs. Got {show(text)}."])
-        return kept
-
-    def _looked_up(self, job: Sequence[str]) -> Callable[[str], Any]:
-        """What a job has for a key or group: as it says itself, else as composed; MISSING where it does not compose."""
-        said = {override.key_or_group: plain_value(override.value()) for override in map(override_of, job)}
-
-        @cache
-        def composed() -> tuple[Any, Any]:
-            try:
-                whole = self.compose(job)
-            except ConfigError:  # what is wrong is said when the jobs are checked
-                return {}, OmegaConf.create()
-            return whole.hydra.runtime.choices, whole.config
-
-        def look(key: str) -> Any:
-            if key in said:
-                return said[key]
-            choices, config = composed()
-            value = choices.get(key, OmegaConf.select(config, key, default=MISSING))
-            return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-
-        return look
 
     def _fast(self, overrides: Sequence[str]) -> tuple[DictConfig, DictConfig]:
         """Hydra's composition, with the part that depends on groups alone done once for each choice of them."""

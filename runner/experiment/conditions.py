@@ -10,12 +10,14 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from runner.experiment.overrides import override_of, plain_value
-from runner.experiment.schema import ConfigError, show
+from runner.experiment.schema import ConfigError, show, suggest
 
 SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -93,6 +95,50 @@ def condition(text: str) -> Condition:
     if reader.next:
         raise _wrong(text, f"and, or or the end must stand where {reader.next!r} does")
     return read
+
+
+def without(
+    jobs: Sequence[list[str]], text: str, compose: Callable[[Sequence[str]], Any], known: Sequence[str]
+) -> list[list[str]]:
+    """The jobs for which a condition does not hold; `compose` gives what a job composes to, `known` are all keys.
+
+    Raises ConfigError where none of the jobs has one of its keys, and where none of them is left.
+    """
+    leaves_out, found = condition(text), set[str]()
+
+    def holds(job: list[str]) -> bool:
+        look = _looked_up(job, compose)
+        found.update(key for key in leaves_out.keys if look(key) is not MISSING)
+        return leaves_out.holds(look)
+
+    kept = [job for job in jobs if not holds(job)]
+    if unknown := [key for key in leaves_out.keys if key not in found]:
+        raise ConfigError(f"sweep.exclude: no job has a key {key!r}.{suggest(key, known)}" for key in unknown)
+    if not kept:
+        raise ConfigError([f"sweep.exclude: it leaves out all {len(jobs)} jobs. Got {show(text)}."])
+    return kept
+
+
+def _looked_up(job: Sequence[str], compose: Callable[[Sequence[str]], Any]) -> Look:
+    """What a job has for a key or a group: as it says itself, else as composed; MISSING where it does not compose."""
+    said = {override.key_or_group: plain_value(override.value()) for override in map(override_of, job)}
+
+    @cache
+    def composed() -> tuple[Any, Any]:
+        try:
+            whole = compose(job)
+        except ConfigError:  # what is wrong is said when the jobs are checked
+            return {}, OmegaConf.create()
+        return whole.hydra.runtime.choices, whole.config
+
+    def look(key: str) -> Any:
+        if key in said:
+            return said[key]
+        choices, config = composed()
+        value = choices.get(key, OmegaConf.select(config, key, default=MISSING))
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+    return look
 
 
 class _Reader:
