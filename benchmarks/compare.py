@@ -69,7 +69,7 @@ def coverage(draw: Draw, n: int, draws: int, seed: int = 0) -> dict[str, float]:
         held += not chance.clears(truth)
         apart += not difference.clears(middle)
         widths.append(chance.high - chance.low)
-        false += (chance.low > 0.5 and truth <= 0.501) or (chance.high < 0.5 and truth >= 0.499)
+        false += (chance.low > 0.5 and truth < 0.505) or (chance.high < 0.5 and truth > 0.495)
     width = float(np.median(widths))
     return {"P": truth, "chance": held / draws, "width": width, "difference": apart / draws, "false": false / draws}
 

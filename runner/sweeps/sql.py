@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install '.[sql]' in the runner's checkout, or pip install duckdb"
 # No file of the user's is in reach of a question, nor a variable of this program, and it can change neither.
-CLOSED = {
+CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
