@@ -198,13 +198,13 @@ def signal(recipe: Recipe, theta: Array) -> Signal:
 def twins(recipe: Recipe, theta: Array) -> int | None:
     """The first hidden layer in which two units are the same: weights in, bias and weights out within 1e-9.
 
-    Of a network of the user's own: the first matrix of which all rows, or all columns, are the same.
+    Of a network of the user's own: the first matrix of which all rows, or all columns, are the same; there are several.
     """
     if recipe.own is not None:
-        matrices = [part for part, _ in fans_of(recipe) if part.kind == "W" and min(part.shape) > 1]
+        matrices = [part for part, _ in fans_of(recipe) if part.kind == "W" and len(part.shape) > 1]
         for part in matrices:
             W = theta[part.start : part.stop].reshape(part.shape)
-            if any(np.ptp(W, axis=axis).max() < 1e-9 for axis in (0, 1)):
+            if any(np.ptp(W, axis=axis).max() < 1e-9 for axis in (0, 1) if part.shape[axis] > 1):
                 return part.layer
         return None
     layers = layers_of(theta[None], recipe.widths)
