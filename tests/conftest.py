@@ -19,6 +19,10 @@ settings.load_profile("runner")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# The commands that tests start are typed as from an activated environment, however the tests were: see screen/typed.py.
+os.environ.pop("UV_RUN_RECURSION_DEPTH", None)
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
 
 # What is made once for these files (a sweep, a server, an environment) takes long: one worker runs all of their tests.
 TOGETHER = (

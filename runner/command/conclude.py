@@ -74,7 +74,7 @@ def _draw(here: Session, kept: Sequence[Result]) -> None:
             if pictures.hand_on(result):
                 here.follow(result.directory)
         except Exception as error:  # a picture is no reason for a run to fail
-            terminal.console().print(f"no pictures of {result.name}: {error}", markup=False)
+            terminal.say(f"no pictures of {result.name}: {error}")
 
 
 def _report(here: Session, whole: Whole, best: Result) -> None:
@@ -83,6 +83,6 @@ def _report(here: Session, whole: Whole, best: Result) -> None:
         return
     try:
         page = pictures.report(whole.directory, best)
-        terminal.console().print(f"report: {relative(page)}", markup=False)
+        terminal.say(f"report: {relative(page)}")
     except Exception as error:  # as with a picture
-        terminal.console().print(f"no report: {error}", markup=False)
+        terminal.say(f"no report: {error}")

@@ -58,7 +58,7 @@ def launch(
     planned = _planned(here, master, job_overrides, first)
     experiments, keys = planned.jobs.experiments, planned.jobs.keys
     for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
-        terminal.console().print(note, markup=False)
+        terminal.say(note)
     if experiments[0].sweep.dry_run:
         _rehearse(planned)
         return []
@@ -66,7 +66,7 @@ def launch(
     assert whole is not None
     screen.announce(len(keys), len(planned.todo), len(set(keys) & set(planned.done)), whole.directory)
     if planned.how:
-        terminal.console().print(str(planned.how), highlight=False)
+        terminal.say(str(planned.how))
     save_master(master, whole.directory)
     configs = {}
     if callbacks.callbacks:  # each wants the configuration of its job, Hydra's node and all

@@ -37,7 +37,7 @@ def search(master: DictConfig) -> list[JobReturn]:
     hunt = here.order
     assert isinstance(hunt, Search)
     for note in hunt.probe.notes:
-        terminal.console().print(note, markup=False)
+        terminal.say(note)
     if hunt.probe.sweep.dry_run:
         drawn = [hunt.space.overrides(values) for values in first_batch(hunt)]
         experiments = here.checked.experiments(drawn)
@@ -55,20 +55,19 @@ def _trained(
     here: Session, hunt: Search, master: DictConfig, whole: Whole
 ) -> tuple[Sequence[Trial], Mapping[int, Result]]:
     """All trials of the search, and the results of those that have one, by number."""
-    out = terminal.console()
     with storage.opened(hunt) as book:
         before = book.trials()
         results = {trial.number: found for trial in before if (found := _earlier(here, hunt, trial))}
-        out.print(screen.search_begins(hunt, len([trial for trial in before if trial.status]), whole.directory))
+        terminal.say(screen.search_begins(hunt, len([trial for trial in before if trial.status]), whole.directory))
         save_master(master, whole.directory)
         here.start_tracking(hunt.probe)
         for result in results.values():
             here.follow(result.directory)
         train = partial(_train_trials, here, hunt, master, whole.directory, results)
-        late = hunt.run(book, train, lambda trials: out.print(screen.search_so_far(hunt, trials)))
+        late = hunt.run(book, train, lambda trials: terminal.say(screen.search_so_far(hunt, trials)))
         trials = book.trials()
     if late:
-        out.print(screen.search_is_late(hunt, trials))
+        terminal.say(screen.search_is_late(hunt, trials))
     # Other processes may have made some since.
     made = [trial for trial in trials if trial.number not in results]
     results |= {trial.number: found for trial in made if (found := _earlier(here, hunt, trial))}

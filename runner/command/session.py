@@ -26,6 +26,7 @@ from runner.runs.resume import reopened
 from runner.screen import gradient, live, terminal
 from runner.screen import run as screen
 from runner.screen.door import INTERRUPTED
+from runner.screen.typed import typed
 from runner.sweeps import jobs as sweep
 from runner.sweeps import planning
 from runner.sweeps.jobs import Job, Stop
@@ -107,7 +108,7 @@ class Session:
         self.follow(record.directory)
         step = checkpoint.state.step if checkpoint else 0
         screen.introduce(experiment)
-        terminal.console().print(f"resumed at step {step}")
+        terminal.say(f"resumed at step {step}")
         with live.training(1, experiment.recipe.plan.iterations, experiment.progress) as progress, _recording():
             sweep.resume(record, checkpoint, progress, self.stop)
         return record.result
@@ -153,7 +154,7 @@ class Session:
                 self._wait(self.tracker, tracking.uri)
             else:
                 self.tracker.close()
-                terminal.console().print("the tracking process goes on alone (tracking.wait=false)")
+                terminal.say("the tracking process goes on alone (tracking.wait=false)")
         if self.stop.asked:
             return INTERRUPTED
         return int(self.gradients.wrong > 0 or any(result.failed for result in self.results))
@@ -161,9 +162,8 @@ class Session:
     def _wait(self, tracker: Tracker, uri: str) -> None:
         with live.waiting() as progress:
             tracked = tracker.wait(progress)
-        out = terminal.console()
-        if problem := warning(tracked, uri):
-            out.print(problem)
+        if problem := warning(tracked, uri, typed):
+            terminal.say(problem)
         brought = [run for run in tracked if run.ok and run.experiment_id]
         if not brought:
             return
@@ -178,9 +178,9 @@ class Session:
         best_first = [ids[run.directory] for run in ranked(self.results) if run.directory in ids]
         if self.whole and len(best_first) > 1:
             page = write_comparison(self.whole.directory, uri, experiment_id, best_first)
-            out.print(f"parallel coordinates of them: {relative(page)}")
+            terminal.say(f"parallel coordinates of them: {relative(page)}")
         command = ui_command(uri)
-        out.print(f"{command}   then open {link}" if command else f"MLflow: {link}")
+        terminal.say(f"{typed(command)}   then open {link}" if command else f"MLflow: {link}")
 
     def _began(self, record: Record) -> None:
         log.debug("began %s in %s", record.result.name, record.directory)
@@ -222,5 +222,6 @@ def _recording() -> Iterator[None]:
         ) from error
     except (JournalError, OSError) as error:
         if isinstance(error, OSError) or isinstance(error.__cause__, OSError):
-            sys.exit(f"The run cannot be recorded: {error}\nWhat was written before is whole: python -m runner.sync")
+            whole = f"What was written before is whole: {typed('python -m runner.sync')}"
+            sys.exit(f"The run cannot be recorded: {error}\n{whole}")
         raise

@@ -66,9 +66,15 @@ def figures(run: Trace, dataset: Dataset | None) -> dict[str, Figure]:
     """The pictures that can be drawn of a run as `runner.load` gives it, by name; `dataset` None: its data is gone."""
     with styled(), np.errstate(all="ignore"):
         found = {"cost": cost(run), "layers": layers(run, dataset)}
-        if dataset is not None and run.weights and all(np.isfinite(part).all() for W_b in run.weights for part in W_b):
+        if dataset is not None and answers_of(run):
             found |= {"boundary": boundary(run, dataset), "images": images(run, dataset), "table": table(run, dataset)}
         return {name: figure for name, figure in found.items() if figure is not None}
+
+
+def answers_of(run: Trace) -> bool:
+    """Whether the network that the run ended with answers anything: a network of the user's own may have no predict."""
+    predicts = run.known or run.network["own"]["predicts"]
+    return bool(run.arrays) and predicts and all(np.isfinite(array).all() for array in run.arrays.values())
 
 
 def dataset_of(run: Trace) -> tuple[Dataset | None, str]:

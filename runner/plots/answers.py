@@ -12,7 +12,19 @@ from matplotlib.patches import Rectangle
 from datasets import Dataset
 from runner.nn.losses import PROBABILITIES
 from runner.nn.types import Array
-from runner.plots.style import CLASSES, GREY, INK, class_colours, data_limits, lightened, named, page, plain
+from runner.plots.style import (
+    CLASSES,
+    GREY,
+    INK,
+    beside,
+    class_colours,
+    data_limits,
+    lightened,
+    named,
+    page,
+    panels,
+    plain,
+)
 from runner.runs.trace import Trace
 
 PARTS = {"train": "training rows", "validation": "held out to choose", "test": "test rows"}
@@ -20,6 +32,8 @@ MARKERS = {"train": "o", "validation": "s", "test": "^"}
 MOST_POINTS = 2_000  # of a part of the data
 MOST_ROWS, MOST_COLUMNS = 32, 8  # of a table
 FINEST, COARSEST, BUDGET = 400, 60, 4e8  # squares along a side of the plane; weights times squares in all
+OWN_FINEST = 100  # of a network of the user's own, whose code may go row by row
+BAR = 0.95  # inches: of the scale beside the plane
 CHUNK = 1 << 22  # numbers in a layer at a time
 
 
@@ -66,6 +80,8 @@ def said_class(run: Trace, A: Array) -> np.ndarray:
         return A[:, 0]
     if A.shape[1] > 1:
         return A.argmax(axis=1)
+    if not run.network["labels"]:  # a network of the user's own, which answers with the number of the class
+        return np.clip(np.nan_to_num(A[:, 0]), 0, len(run.network["classes"]) - 1).astype(int)
     labels = np.asarray(run.network["labels"], dtype=float)
     return np.searchsorted((labels[1:] + labels[:-1]) / 2, A[:, 0])
 
@@ -76,7 +92,7 @@ def second_class(run: Trace, A: Array) -> Array:
         return np.full(len(A), np.nan)
     if A.shape[1] == 2:
         return A[:, 1]
-    low, high = run.network["labels"]
+    low, high = run.network["labels"] or (0, 1)
     return (A[:, 0] - low) / (high - low)
 
 
@@ -100,22 +116,25 @@ def boundary(run: Trace, dataset: Dataset) -> Figure | None:
     low, high = every.min(axis=0), every.max(axis=0)
     margin = np.where(high > low, 0.06 if len(every) > 20 else 0.25, 1.0) * np.where(high > low, high - low, 1.0)
     low, high = low - margin, high + margin
+    handles = _legend(run, dataset, parts)
+    rows = -(-len(handles) // 4)
     figure = page(run, 7.5, 7.2)
-    axes = figure.subplots()
+    axes = panels(figure, [["plane"]], rows)["plane"]
     axes.grid(False)
     spread = (high - low).max() / (high - low).min()
     axes.set_aspect("equal" if spread < 2.5 else "auto")
-    weights = sum(W.size for W, _ in run.weights)
-    side = int(np.clip(np.sqrt(BUDGET / weights), COARSEST, FINEST))
+    weights = sum(array.size for array in run.arrays.values())
+    side = int(np.clip(np.sqrt(BUDGET / weights), COARSEST, FINEST if run.known else OWN_FINEST))
     x, y = np.linspace(low[0], high[0], side), np.linspace(low[1], high[1], side)
     A = outputs(run, np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
     _shade(figure, axes, run, x, y, A, parts["train"].y)
     data_limits(axes, (low[0], low[1], high[0], high[1]))
-    handles = _points(axes, run, dataset, parts)
+    _points(axes, run, parts)
     names = dataset.inputs or ("first input", "second input")
     axes.set_xlabel(plain(names[0]))
     axes.set_ylabel(plain(names[1]))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, handletextpad=0.4, columnspacing=1.4)
+    beside(axes)
+    figure.legend(handles=handles, loc="lower center", ncols=4, handletextpad=0.4, columnspacing=1.4)
     return figure
 
 
@@ -125,7 +144,7 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
     if classes is None:
         scale: dict[str, Any] = {"cmap": "cividis", "vmin": targets.min(), "vmax": targets.max()}
         shading = axes.pcolormesh(x, y, A.reshape(side, side), shading="nearest", gid="shading", **scale)
-        figure.colorbar(shading, ax=axes, label="output; the points' colour is their target", shrink=0.8)
+        _bar(figure, axes, shading, "output; the points' colour is their target")
         return
     edge: dict[str, Any] = {"colors": INK, "linewidths": 1.3}
     colours = class_colours(len(classes))
@@ -134,9 +153,7 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
         ramp = [lightened(colours[0], 0.4), (0.97, 0.97, 0.97), lightened(colours[1], 0.4)]
         steps = ListedColormap(LinearSegmentedColormap.from_list("two", ramp)(np.linspace(0, 1, 20)))
         shading = axes.pcolormesh(x, y, field, cmap=steps, vmin=0, vmax=1, shading="nearest", gid="shading")
-        bar = figure.colorbar(
-            shading, ax=axes, label=second_class_words(run), shrink=0.8, ticks=[0, 0.25, 0.5, 0.75, 1]
-        )
+        bar = _bar(figure, axes, shading, second_class_words(run), ticks=[0, 0.25, 0.5, 0.75, 1])
         bar.outline.set_visible(False)
         if (field < 0.5).any() and (field > 0.5).any():
             axes.contour(x, y, field, [0.5], **edge)
@@ -150,6 +167,14 @@ def _shade(figure: Figure, axes: Axes, run: Trace, x: Array, y: Array, A: Array,
             axes.contour(x, y, margin.reshape(side, side), [0.0], **edge)
 
 
+def _bar(figure: Figure, axes: Axes, shading: Any, label: str, **how: Any) -> Any:
+    """The scale of the shading, to the right of the axes, which give up as much of their width."""
+    width, place = figure.get_size_inches()[0], axes.get_position()
+    axes.set_position((place.x0, place.y0, place.width - (BAR - 0.1) / width, place.height))
+    low, high = place.y0 + 0.1 * place.height, 0.8 * place.height
+    return figure.colorbar(shading, cax=figure.add_axes((1 - BAR / width, low, 0.18 / width, high)), label=label, **how)
+
+
 def _margins(run: Trace, A: Array, k: int) -> list[Array]:
     """Functions of the plane that are 0 on the boundaries between k classes."""
     if A.shape[1] == 1:
@@ -160,17 +185,36 @@ def _margins(run: Trace, A: Array, k: int) -> list[Array]:
     return [A[:, c] - np.delete(A, c, axis=1).max(axis=1) for c in range(k)]
 
 
-def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers]) -> list[Line2D]:
-    """The rows as points, with what each of them means."""
-    n = sum(len(part.X) for part in parts.values())
-    size = 90 if n <= 20 else 25 if n <= 800 else 13
+MARK: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markeredgewidth": 0.7, "ls": "", "ms": 6}
+
+
+def _legend(run: Trace, dataset: Dataset, parts: dict[str, Answers]) -> list[Line2D]:
+    """What the points mean: their classes, their parts of the data, and which are answered wrong."""
     classes, handles = run.network["classes"], []
     colours = class_colours(len(classes)) if classes else []
-    mark: dict[str, Any] = {"color": "white", "markeredgecolor": INK, "markeredgewidth": 0.7, "ls": "", "ms": 6}
     for index in range(len(colours)) if len(colours) <= len(CLASSES) else (0, len(colours) - 1):
         label = f"class {named(classes[index])}" + f", of {len(colours)}" * (len(colours) > len(CLASSES))
-        handles.append(Line2D([], [], **{**mark, "color": colours[index]}, marker="o", label=label))
-    wrong = np.concatenate([part.X[part.wrong] for part in parts.values()]) if classes else np.empty((0, 2))
+        handles.append(Line2D([], [], **{**MARK, "color": colours[index]}, marker="o", label=label))
+    for name, part in parts.items():
+        total = len(dataset.parts[name].X)
+        shown = f"{total:,}" if len(part.X) == total else f"{len(part.X):,} of {total:,}"
+        if len(parts) > 1 or len(part.X) < total:
+            handles.append(Line2D([], [], **MARK, marker=MARKERS[name], label=f"{PARTS[name]} ({shown})"))
+    wrong = sum(int(part.wrong.sum()) for part in parts.values()) if classes else 0
+    if wrong:
+        every = all(len(part.X) == len(dataset.parts[name].X) for name, part in parts.items())
+        ring = {**MARK, "color": "none", "markeredgewidth": 1.1, "ms": 10}
+        label = f"answered wrong ({wrong:,}{'' if every else ' of those shown'})"
+        handles.append(Line2D([], [], **ring, marker="o", label=label))
+    return handles
+
+
+def _points(axes: Axes, run: Trace, parts: dict[str, Answers]) -> None:
+    """The rows as points, a ring around those that are answered wrong."""
+    n = sum(len(part.X) for part in parts.values())
+    size, width = 90 if n <= 20 else 25 if n <= 800 else 13, 1.1 if n <= 800 else 0.8
+    classes = run.network["classes"]
+    colours = class_colours(len(classes)) if classes else []
     for name, part in parts.items():
         how: dict[str, Any] = {"marker": MARKERS[name], "edgecolors": INK, "linewidths": 0.5, "gid": name}
         if classes:
@@ -178,20 +222,10 @@ def _points(axes: Axes, run: Trace, dataset: Dataset, parts: dict[str, Answers])
         else:
             scale = {"cmap": "cividis", "vmin": parts["train"].y.min(), "vmax": parts["train"].y.max()}
             axes.scatter(part.X[:, 0], part.X[:, 1], s=size, c=part.y, **scale, **how)
-        total = len(dataset.parts[name].X)
-        shown = f"{total:,}" if len(part.X) == total else f"{len(part.X):,} of {total:,}"
-        if len(parts) > 1 or len(part.X) < total:
-            handles.append(Line2D([], [], **mark, marker=MARKERS[name], label=f"{PARTS[name]} ({shown})"))
+    wrong = np.concatenate([part.X[part.wrong] for part in parts.values()]) if classes else np.empty((0, 2))
     if len(wrong):
-        width = 1.1 if n <= 800 else 0.8
-        rings = axes.scatter(
-            wrong[:, 0], wrong[:, 1], s=size * 3.6, facecolors="none", edgecolors=INK, linewidths=width
-        )
-        rings.set_gid("wrong")
-        shown = "" if n == sum(len(rows.X) for rows in dataset.parts.values()) else " of those shown"
-        ring = {**mark, "color": "none", "markeredgewidth": 1.1, "ms": 10}
-        handles.append(Line2D([], [], **ring, marker="o", label=f"answered wrong ({len(wrong):,}{shown})"))
-    return handles
+        ring: dict[str, Any] = {"facecolors": "none", "edgecolors": INK, "linewidths": width, "gid": "wrong"}
+        axes.scatter(wrong[:, 0], wrong[:, 1], s=size * 3.6, **ring)
 
 
 def tabular(dataset: Dataset) -> bool:
@@ -214,7 +248,7 @@ def table(run: Trace, dataset: Dataset) -> Figure | None:
     wide = [*([0.75 if d > 1 else 1.0] * d), 1.0, 0.8, 2.2, 1.0, 1.0]
     if len(parts) > 1:
         heads, wide = ["rows", *heads], [1.1, *wide]
-    figure = page(run, max(7.5, sum(wide) + 0.4), 1.35 + 0.3 * n, arranged=False)
+    figure = page(run, max(7.5, sum(wide) + 0.4), 1.35 + 0.3 * n)
     axes = figure.add_axes((0.02, 0.02, 0.96, 1 - 0.85 / figure.get_figheight()))
     axes.axis("off")
     data_limits(axes, (0, n + 0.15, sum(wide), -1.2))

@@ -14,7 +14,20 @@ from runner.experiment.schema import options
 from runner.nn import activations
 from runner.nn.scores import is_score
 from runner.nn.types import Array
-from runner.plots.style import DASHES, GREY, INK, SETS, divergence, iterations, layer_colours, page, percent, said
+from runner.plots.style import (
+    DASHES,
+    GREY,
+    INK,
+    SETS,
+    beside,
+    divergence,
+    iterations,
+    layer_colours,
+    page,
+    panels,
+    percent,
+    said,
+)
 from runner.runs.trace import Trace
 
 UNITS = {
@@ -36,23 +49,27 @@ def cost(run: Trace) -> Figure | None:
     if not sets:
         return None
     figure = page(run, 10, 7.2)
-    panels = figure.subplot_mosaic([["linear", "log"], ["accuracy", "key"]])
+    found = panels(figure, [["linear", "log"], ["accuracy", ""]])
     constant = float(said(run)["constant_predictor_cost"])  # "nan" where the cost is the user's own
     positive = constant > 0 or any((finite(run[f"{name}/cost"]) > 0).any() for name in sets)
     for scale in ("linear", "log"):
-        axes = panels[scale]
+        axes = found[scale]
         if scale == "log" and positive:
             axes.set_yscale("log", nonpositive="mask")
         _costs(axes, run, sets)
         unit = UNITS.get(run.network["loss"], "nats")
         axes.set_ylabel(f"cost ({unit})")
         axes.set_title(f"cost, {scale}")
+        if scale == "linear":
+            axes.yaxis.set_major_locator(MaxNLocator(5))
         if scale == "log" and positive:
             log_ticks(axes)
-    _accuracies(panels["accuracy"], run, sets)
-    panels["key"].axis("off")
-    handles = _key(run, sets)
-    panels["key"].legend(handles=handles, loc="upper left", borderaxespad=0, labelspacing=0.75, handlelength=2.8)
+        beside(axes)
+    _accuracies(found["accuracy"], run, sets)
+    beside(found["accuracy"])
+    corner = found["log"].get_position().x0, found["accuracy"].get_position().y1
+    spaces = {"borderaxespad": 0, "labelspacing": 0.75, "handlelength": 2.8}
+    figure.legend(handles=_key(run, sets), loc="upper left", bbox_to_anchor=corner, **spaces)
     return figure
 
 
@@ -99,6 +116,12 @@ def _mark_nonfinite(axes: Axes, run: Trace, metrics: list[str]) -> None:
             axes.plot(bad, height, "x", **cross, gid=f"{metric}/nonfinite")
 
 
+def base_rate(run: Trace) -> float | None:
+    """The share of the training rows that are of the most frequent class; None where there are no classes."""
+    counts = said(run)["dataset"].get("balance")
+    return max(counts.values()) / sum(counts.values()) if counts and f"train/{run.scored}" in run.values else None
+
+
 def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
     classes = run.network["classes"] is not None
     scale = 100 if classes else 1
@@ -110,6 +133,8 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
         marker = "o" if np.isfinite(column).sum() < 3 else ""
         axes.plot(run.steps, column, ls=DASHES[name], color=SETS[name], marker=marker, gid=f"{name}/{run.scored}")
         lowest = min([lowest, *column[np.isfinite(column)].tolist()])
+    if (share := base_rate(run)) is not None:
+        axes.axhline(share * scale, ls="--", color=GREY, lw=1.1, gid="base-rate")
     target = said(run)["target"]
     if is_score(target["metric"]):
         axes.axhline(target["value"] * scale, ls="-.", color=INK, lw=1.1, gid="target")
@@ -117,6 +142,7 @@ def _accuracies(axes: Axes, run: Trace, sets: list[str]) -> None:
         axes.axvline(run.nonfinite["step"], color=INK, lw=1.1, alpha=0.6, gid="first-nonfinite", zorder=1.5)
     if classes:
         axes.set_ylim(-2, 102)
+        axes.set_yticks([0, 25, 50, 75, 100])
         axes.set_ylabel("rows answered right (%)")
     else:
         axes.set_ylim(max(lowest, -1) - 0.02, 1.02)
@@ -151,6 +177,10 @@ def _key(run: Trace, sets: list[str]) -> list[Line2D]:
         if gid == "constant":
             text += "\nwhat the best constant answer costs"
         handles.append(Line2D([], [], color=colour, ls=dash, lw=1.1, label=text))
+    if (share := base_rate(run)) is not None:
+        handles.append(
+            Line2D([], [], color=GREY, ls="--", lw=1.1, label=f"always the most frequent class: {percent(share)}")
+        )
     target = summary["target"]
     if is_score(target["metric"]):
         goal = percent(target["value"]) if run.network["classes"] is not None else f"{target['value']:g}"
@@ -193,14 +223,34 @@ def units(run: Trace, dataset: Dataset) -> list[Units]:
     return [Units(int((hits > n / 2 if name in SATURATING else hits == n).sum()), len(hits)) for hits in found]
 
 
+class Group(NamedTuple):
+    """What a line of layers.png is of: `name` ends its metrics' names, `label` says it in words."""
+
+    name: str
+    label: str
+
+
+def groups(run: Trace) -> list[Group]:
+    """The layers, or of a network of the user's own the arrays by its own names."""
+    if not run.known:
+        names = [key.partition("/")[2] for key in run.values if key.startswith("weight_norm/")]
+        return [Group(name, f"array {name}" if name.isdigit() else name) for name in names]
+    widths = run.network["widths"]
+    found = [
+        Group(f"layer_{i + 1}", f"layer {i + 1} ({widths[i]:,} → {widths[i + 1]:,})") for i in range(len(widths) - 1)
+    ]
+    return [*found[:-1], Group(found[-1].name, f"{found[-1].label[:-1]}, output)")]
+
+
 def layers(run: Trace, dataset: Dataset | None) -> Figure | None:
     """Gradient norm, weight norm and update ratio of each layer, and its dead or saturated units at the end."""
-    widths = run.network["widths"]
-    depth = len(widths) - 1
-    if not len(run.steps) or "weight_norm/layer_1" not in run.values:
+    lines = groups(run)
+    if not len(run.steps) or not lines or f"weight_norm/{lines[0].name}" not in run.values:
         return None
+    handles = _layer_key(run, lines)
+    rows = -(-len(handles) // 5)
     figure = page(run, 10, 7.2)
-    panels = figure.subplot_mosaic([["grad_norm", "weight_norm"], ["update_ratio", "units"]])
+    found = panels(figure, [["grad_norm", "weight_norm"], ["update_ratio", "units"]], rows)
     entropy = run.network["loss"].startswith("cross_entropy")
     titles = {
         "grad_norm": ("gradient norm", "|∂J/∂(W, b)|" + " (nats per unit of weight)" * entropy),
@@ -208,52 +258,45 @@ def layers(run: Trace, dataset: Dataset | None) -> Figure | None:
         "update_ratio": ("update ratio: how far one update moves W", "|ΔW| / |W|"),
     }
     for kind, (title, label) in titles.items():
-        axes = panels[kind]
-        _norms(axes, run, kind, depth)
+        axes = found[kind]
+        _norms(axes, run, kind, lines)
         axes.set_title(title)
         axes.set_ylabel(label)
-    _unit_bars(panels["units"], run, dataset)
-    colours = layer_colours(depth)
-    shown = range(depth) if depth <= 10 else sorted({round(i) for i in np.linspace(0, depth - 1, 10)})
-    handles = [
-        Line2D([], [], color=colours[i], lw=2.4, label=f"layer {i + 1} ({widths[i]:,} → {widths[i + 1]:,})")
-        for i in shown
-    ]
-    handles[-1].set_label(handles[-1].get_label()[:-1] + ", output)")  # type: ignore[index]
-    handles.append(Line2D([], [], color=GREY, ls=":", label=f"{USUAL_RATIO:g}, a usual update ratio"))
-    if any((run[f"{kind}/layer_{i + 1}"] == 0).any() for kind in ("grad_norm", "weight_norm") for i in range(depth)):
-        handles.append(Line2D([], [], color=INK, ls="", marker="v", ms=6, label="exactly 0"))
-    if run.nonfinite is not None:
-        handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
-    columns = -(-len(handles) // -(-len(handles) // 5))
-    figure.legend(handles=handles, loc="outside lower left", ncols=columns, columnspacing=1.6)
+        beside(axes)
+    _unit_bars(found["units"], run, dataset)
+    beside(found["units"])
+    figure.legend(handles=handles, loc="lower left", ncols=-(-len(handles) // rows), columnspacing=1.6)
     return figure
 
 
-def _norms(axes: Axes, run: Trace, kind: str, depth: int) -> None:
+def _layer_key(run: Trace, lines: list[Group]) -> list[Line2D]:
+    """What the lines are; of many layers ten, evenly spread."""
+    depth, colours = len(lines), layer_colours(len(lines))
+    shown = range(depth) if depth <= 10 else sorted({round(i) for i in np.linspace(0, depth - 1, 10)})
+    handles = [Line2D([], [], color=colours[i], lw=2.4, label=lines[i].label) for i in shown]
+    handles.append(Line2D([], [], color=GREY, ls=":", label=f"{USUAL_RATIO:g}, a usual update ratio"))
+    if any((run[f"{kind}/{line.name}"] == 0).any() for kind in ("grad_norm", "weight_norm") for line in lines):
+        handles.append(Line2D([], [], color=INK, ls="", marker="v", ms=6, label="exactly 0"))
+    if run.nonfinite is not None:
+        handles.append(Line2D([], [], color=INK, lw=1.1, alpha=0.6, label=divergence(run)))
+    return handles
+
+
+def _norms(axes: Axes, run: Trace, kind: str, lines: list[Group]) -> None:
     axes.set_yscale("log", nonpositive="mask")
-    drawn = False
-    for layer, colour in zip(range(1, depth + 1), layer_colours(depth), strict=False):
-        column = run.values.get(f"{kind}/layer_{layer}", np.full(len(run.steps), np.nan))
-        kept = finite(column)
+    drawn, thick = False, 1.7 if len(lines) <= 4 else 1.2
+    for place, (line, colour) in enumerate(zip(lines, layer_colours(len(lines)), strict=False)):
+        key = f"{kind}/{line.name}"
+        kept = finite(run.values.get(key, np.full(len(run.steps), np.nan)))
         marker = "o" if np.isfinite(kept).sum() < 3 else ""
         drawn |= bool((kept > 0).any())
         with_zeros_out = np.where(kept > 0, kept, np.nan)
-        axes.plot(
-            run.steps,
-            with_zeros_out,
-            color=colour,
-            marker=marker,
-            ms=4,
-            lw=1.7 if depth <= 4 else 1.2,
-            gid=f"{kind}/layer_{layer}",
-        )
+        axes.plot(run.steps, with_zeros_out, color=colour, marker=marker, ms=4, lw=thick, gid=key)
         zero = run.steps[kept == 0]
         if len(zero):
-            height = np.full(len(zero), 0.02 + 0.04 * (layer - 1) % 0.5)
-            axes.plot(
-                zero, height, "v", ms=4, color=colour, transform=axes.get_xaxis_transform(), gid=f"{kind}/{layer}/zero"
-            )
+            height = np.full(len(zero), 0.02 + 0.04 * place % 0.5)
+            across = axes.get_xaxis_transform()
+            axes.plot(zero, height, "v", ms=4, color=colour, transform=across, gid=f"{kind}/{place + 1}/zero")
     if kind == "update_ratio":
         axes.axhline(USUAL_RATIO, color=GREY, ls=":", lw=1.3, gid="usual")
         drawn = True
@@ -268,7 +311,7 @@ def _norms(axes: Axes, run: Trace, kind: str, depth: int) -> None:
 
 
 def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
-    name = run.network["activation"]
+    name = run.network["activation"] if run.known else ""
     kind = "saturated" if name in SATURATING else "dead"
     absent = _why_no_units(run, dataset)
     axes.set_title(f"{kind} units at the end" if not absent else "hidden units at the end")
@@ -297,6 +340,8 @@ def _unit_bars(axes: Axes, run: Trace, dataset: Dataset | None) -> None:
 
 
 def _why_no_units(run: Trace, dataset: Dataset | None) -> str:
+    if not run.known:
+        return "what its units do is known to its own code only"
     if len(run.network["widths"]) <= 2:
         return "this network has none"
     if run.network["activation"] == "identity":
@@ -322,14 +367,18 @@ def number(value: object) -> str:
 
 def log_ticks(axes: Axes) -> None:
     """Labels that can be read whether the axis covers a tenth of a decade or twenty."""
-    low, high = axes.get_ylim()
+    low, high = axes.dataLim.intervaly
+    if low == high:  # matplotlib would warn of it
+        axes.set_autoscaley_on(False)
+    else:
+        low, high = axes.get_ylim()
     if high / low < 1.1:  # a norm that hardly moves is a flat line, not a mountain range
         low, high = low / 1.05, high * 1.05
         axes.set_ylim(low, high)
     decades = np.log10(high / low)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.4g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())  # a tick is five artists, and there would be a hundred
     if decades < 2.5:
         steps = (1, 2, 5) if decades > 0.9 else (1, 1.5, 2, 3, 4, 5, 7)
         axes.yaxis.set_major_locator(LogLocator(subs=steps) if decades > 0.35 else MaxNLocator(5))
-        axes.yaxis.set_minor_locator(NullLocator())

@@ -27,22 +27,19 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
     chosen = order[found.wrong[order]][:WRONG]
     right = not len(chosen)
     chosen = order[:WRONG] if right else chosen
-    W = run.weights[0][0]
-    units = np.arange(W.shape[1])
-    if len(units) > UNITS:
+    W = first_layer(run, dataset.n_features)
+    units = np.arange(0 if W is None else W.shape[1])
+    if W is not None and len(units) > UNITS:
         units = np.sort(np.argsort(-np.linalg.norm(W, axis=0), kind="stable")[:UNITS])
     rows = -(-len(chosen) // WRONG_IN_ROW), -(-len(units) // UNITS_IN_ROW)
     ratio = min(dataset.image_shape[0] / dataset.image_shape[1], 3.0)
     heights = tuple(
-        0.36 + row * ratio * (1 + text) * WIDTH / (columns * (1 + GAP))
+        0.36 * (row > 0) + row * ratio * (1 + text) * WIDTH / (columns * (1 + GAP))
         for row, columns, text in zip(rows, (WRONG_IN_ROW, UNITS_IN_ROW), CAPTION, strict=True)
     )
     total = 0.72 + sum(heights)
-    figure = page(run, 10, total, arranged=False)
-    top, below = (
-        figure.add_axes((0.014, bottom / total, WIDTH / 10, (height - 0.36) / total))
-        for bottom, height in ((heights[1], heights[0]), (0, heights[1]))
-    )
+    figure = page(run, 10, total)
+    top = figure.add_axes((0.014, heights[1] / total, WIDTH / 10, (heights[0] - 0.36) / total))
     wrong = int(found.wrong.sum())
     what = "answered wrong" if not right else "least sure, all are right"
     some = f", the {len(chosen)} worst of them" if wrong > len(chosen) else ""
@@ -52,22 +49,40 @@ def images(run: Trace, dataset: Dataset) -> Figure | None:
     pictures = np.clip(found.X[chosen] / scale, 0, 1).reshape(-1, *dataset.image_shape)
     captions = [caption(run, found, row) for row in chosen]
     _mosaic(top, [shown(picture) for picture in pictures], captions, WRONG_IN_ROW, CAPTION[0])
-    some = "" if len(units) == W.shape[1] else f", the {len(units)} largest of {W.shape[1]:,} units"
-    below.set_title(f"first-layer weights as pictures, grey is 0, full colour the number below{some}")
-    weights = [weight_picture(W[:, unit], dataset.image_shape) for unit in units]
-    captions = [f"unit {unit + 1}: ±{np.abs(W[:, unit]).max():.2g}" for unit in units]
-    _mosaic(below, weights, captions, UNITS_IN_ROW, CAPTION[1])
+    if W is not None:
+        below = figure.add_axes((0.014, 0, WIDTH / 10, (heights[1] - 0.36) / total))
+        _weights(below, W, units, dataset.image_shape)
     return figure
+
+
+def first_layer(run: Trace, inputs: int) -> Array | None:
+    """The weights of the units that look at the picture, (inputs, units); None where the user's own network has none
+    that are plainly those.
+    """
+    if run.known:
+        return run.weights[0][0]
+    tables = [array for array in run.own.values() if array.ndim == 2 and inputs in array.shape]
+    return None if not tables else tables[0] if len(tables[0]) == inputs else tables[0].T
+
+
+def _weights(axes: Axes, W: Array, units: np.ndarray, shape: tuple[int, int, int]) -> None:
+    """What these units of the first layer weigh, as pictures."""
+    some = "" if len(units) == W.shape[1] else f", the {len(units)} largest of {W.shape[1]:,} units"
+    axes.set_title(f"first-layer weights as pictures, grey is 0, full colour the number below{some}")
+    weights = [weight_picture(W[:, unit], shape) for unit in units]
+    captions = [f"unit {unit + 1}: ±{np.abs(W[:, unit]).max():.2g}" for unit in units]
+    _mosaic(axes, weights, captions, UNITS_IN_ROW, CAPTION[1])
 
 
 def speaks_for(run: Trace, A: Array, classes: np.ndarray) -> Array:
     """How much outputs A (n, outputs) speak for the `classes` (n,): their probability where there is one."""
     if A.shape[1] > 1:
         return A[np.arange(len(A)), classes]
-    if len(run.network["classes"]) == 2:
+    if len(run.network["classes"]) == 2 and run.network["labels"]:
         second = second_class(run, A)
         return np.where(classes == 1, second, 1 - second)
-    return -np.abs(A[:, 0] - np.asarray(run.network["labels"])[classes])
+    labels = run.network["labels"] or range(len(run.network["classes"]))
+    return -np.abs(A[:, 0] - np.asarray(labels)[classes])
 
 
 def caption(run: Trace, found: Answers, row: int) -> str:

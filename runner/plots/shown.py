@@ -37,7 +37,8 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         held = io.BytesIO()
         # Not savefig: it would lay out and draw everything twice.
-        FigureCanvasAgg(figure).print_png(held, metadata={"Software": None})
+        # Level 3 packs nearly as small as the usual 6, twice as fast.
+        FigureCanvasAgg(figure).print_png(held, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return held.getvalue()
 
 

@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
-from matplotlib.transforms import Bbox
+from matplotlib.transforms import Bbox, ScaledTranslation
 
 from runner.runs.trace import Trace
 
@@ -28,6 +28,8 @@ SETS = {"train": "#0072B2", "val": "#CC79A7", "test": "#D55E00"}
 DASHES: dict[str, Any] = {"train": "-", "val": (0, (8, 1.5, 1.5, 1.5)), "test": (0, (4, 1.5))}
 CLASSES = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0072B2", "#4D4D4D")
 HEAD = 0.72  # inches above the axes: the headline and the line below it
+TITLE, BELOW, LINE = 0.32, 0.56, 0.19  # inches: of a panel's title, of what stands under its x axis, of a legend's line
+LETTER = 0.075  # inches: of a number at a tick
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -37,6 +39,7 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
     "axes.titlepad": 9,
+    "axes.titley": 1.0,  # where it stands anyway; else matplotlib would measure all ticks to find out
     "axes.labelsize": 9.5,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
@@ -69,26 +72,54 @@ def said(run: Trace) -> Mapping[str, Any]:
     return run.summary
 
 
-def page(run: Trace, width: float, height: float, arranged: bool = True) -> Figure:
+def page(run: Trace, width: float, height: float) -> Figure:
     """A figure in inches with the run's headline, and below it, small, what was trained.
 
-    `arranged`: matplotlib finds room for the axes and their labels; else the caller says where they are.
+    The axes stand where `panels` or the caller puts them: to have matplotlib find room for them takes it longer than
+    to draw them, as it has to lay out every text three times.
     """
     figure = Figure(figsize=(width, height), dpi=DPI)
     FigureCanvasAgg(figure)
-    if arranged:
-        rect = (0.005, 0.01, 0.985, 1 - HEAD / height - 0.01)
-        figure.set_layout_engine("constrained", rect=rect, w_pad=0.08, h_pad=0.08)
     put(figure, headline(run), 0.30, fontsize=14, fontweight="bold", gid="headline")
     put(figure, described(run, int(width / 0.071)), 0.54, fontsize=9, color=GREY, gid="description")
     return figure
+
+
+def panels(figure: Figure, names: Sequence[Sequence[str]], lines: int = 0) -> dict[str, Axes]:
+    """Axes by their names, in equal rows and columns below the headline; a name of "" is left free. Below them there
+    is room for a legend of so many lines.
+    """
+    width, height = figure.get_size_inches()
+    rows, columns, left, right = len(names), len(names[0]), 1.0, 0.2
+    foot = LINE * lines + 0.1 * bool(lines)
+    across = (width - right) / columns - left
+    tall = (height - HEAD - foot) / rows - TITLE - BELOW
+    found = {}
+    for row, line in enumerate(names):
+        for column, name in enumerate(line):
+            x = left + column * (across + left)
+            y = foot + BELOW + (rows - 1 - row) * (tall + TITLE + BELOW)
+            if name:
+                found[name] = figure.add_axes((x / width, y / height, across / width, tall / height), label=name)
+    return found
+
+
+def beside(axes: Axes) -> None:
+    """Put the axis labels beside the numbers at the ticks, by how many letters those have; call it last."""
+    axis = axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
+    letters = max((len(text) for text in axis.get_major_formatter().format_ticks(ticks)), default=0)
+    scale = axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
+    left = ScaledTranslation(-0.12 - LETTER * letters, 0, scale)
+    axis.set_label_coords(0, 0.5, axes.transAxes + left)
+    axes.xaxis.set_label_coords(0.5, 0, axes.transAxes + ScaledTranslation(0, -0.25, scale))
 
 
 def put(figure: Figure, text: str, inches: float, **how: Any) -> None:
     """A line of text so many inches below the top edge, in smaller type where it would be cut off."""
     width, height = figure.get_size_inches()
     line = figure.text(0.14 / width, 1 - inches / height, text, va="baseline", **how)
-    line.set_in_layout(False)
     size = float(how["fontsize"])
     while line.get_window_extent().x1 > (width - 0.14) * figure.dpi and size > 6:
         size -= 0.25  # step by step: letters stand on whole pixels, so that their width is no multiple of their size
@@ -206,7 +237,7 @@ def iterations(axes: Axes, run: Trace) -> None:
     margin = 0.04 * (last - first) or 0.5
     axes.set_xlim(first - margin, last + margin)
     axes.set_xlabel("iterations")
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
 
 

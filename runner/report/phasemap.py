@@ -3,6 +3,7 @@
 Each run has one outcome; what is said of many is counted from them, so that every sentence can be counted again.
 """
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ OUTCOMES = (LEARNS, SHORT, BASE_RATE, RISES, NONFINITE, NONE)
 NEAR = 0.01  # of the cost of the best constant answer
 RISE = 1.3  # times the first cost
 MOST_LEVELS = 24  # values of a key, beyond which its corners are not looked for
+MOST_NAMES = 4  # values of a key that is no number, of which more say little
 FEWEST = 2  # runs a value, on average, below which nothing is said of a value
 
 
@@ -57,18 +59,27 @@ def outcome(summary: Mapping[str, Any], first_cost: float) -> str:
     if summary["target"]["reached"]:
         return LEARNS
     cost = float(summary["metrics"]["last"].get("train/cost", math.nan))
-    constant = summary.get("constant_predictor_cost")
+    constant = float(summary.get("constant_predictor_cost") or math.nan)  # "nan" where the cost is the user's own
     if cost > RISE * first_cost:
         return RISES
-    if constant and abs(cost - constant) <= NEAR * constant:
+    if abs(cost - constant) <= NEAR * constant:
         return BASE_RATE
     return SHORT
 
 
 def axes(points: Sequence[Point]) -> list[str]:
     """The swept keys whose values are all numbers; the seed and the fold are none of them."""
-    keys = dict.fromkeys(key for point in points for key in point.values)
-    return [key for key in keys if key not in REPEATS and all(_is_number(point.values.get(key)) for point in points)]
+    return [key for key in _swept(points) if all(_is_number(point.values.get(key)) for point in points)]
+
+
+def choices(points: Sequence[Point]) -> list[str]:
+    """The other swept keys: names, lists, and numbers that may be missing."""
+    numbers = axes(points)
+    return [key for key in _swept(points) if key not in numbers]
+
+
+def _swept(points: Sequence[Point]) -> list[str]:
+    return [key for key in dict.fromkeys(key for point in points for key in point.values) if key not in REPEATS]
 
 
 def cells(points: Sequence[Point], x: str, y: str | None = None) -> list[Cell]:
@@ -91,8 +102,8 @@ def sentences(points: Sequence[Point]) -> list[str]:
     """What the sweep says as a whole, a sentence an outcome: how many runs, for which values only, for which always.
 
     "only" is the range of values outside of which no run has the outcome; "most" the values at each of which more than
-    half of all runs have it, whatever else was swept, and of two keys the largest rectangle of them. Counts stand
-    with both.
+    half of all runs have it, whatever else was swept, and of two keys the largest rectangle of them. Of keys that are
+    no numbers the values are listed. Counts stand with both.
 
     >>> points = [Point({"lr": lr}, LEARNS if lr < 3 else NONFINITE) for lr in (1, 2, 3) for seed in (0, 1)]
     >>> for sentence in sentences(points):
@@ -100,16 +111,17 @@ def sentences(points: Sequence[Point]) -> list[str]:
     learns: 4 of 6 runs; only with lr up to 2; all of those with lr up to 2 (4 of 4)
     non-finite: 2 of 6 runs; only with lr 3; all of those with lr 3 (2 of 2)
     """
-    keys = axes(points)
+    keys, chosen = axes(points), choices(points)
     found = []
     for name in OUTCOMES:
         having = [point for point in points if point.outcome == name]
-        if not having or not keys:
+        if not having or not (keys or chosen):
             continue
         parts = [f"{name}: {len(having)} of {len(points)} runs"]
-        bounds = [_only(points, having, key) for key in keys]
+        bounds = [_only(points, having, key) for key in keys] + [_only_among(points, having, key) for key in chosen]
         parts += [f"only with {' and '.join(bound for bound in bounds if bound)}"] if any(bounds) else []
         parts += [part for key in keys for part in _mostly(points, name, key)]
+        parts += [part for key in chosen for part in _mostly_among(points, name, key)]
         parts += [part for pair in pairs(keys) if (part := _corner(points, name, *pair))]
         found.append("; ".join(parts))
     return found
@@ -150,6 +162,40 @@ def _mostly(points: Sequence[Point], name: str, key: str) -> list[str]:
         which = "all" if hits == of else "most"
         found.append(f"{which} of those with {_range(key, levels[low], levels[high], levels)} ({hits} of {of})")
     return [] if all(most) else found
+
+
+def _only_among(points: Sequence[Point], having: Sequence[Point], key: str) -> str:
+    """The values of a key that is no number with which alone runs have the outcome; "" for all of them, or many."""
+    every, own = _named(points, key), _named(having, key)
+    return "" if len(own) in (len(every), *range(MOST_NAMES + 1, len(every))) else _listed(key, list(own))
+
+
+def _mostly_among(points: Sequence[Point], name: str, key: str) -> list[str]:
+    """The values of a key that is no number with each of which more than half of all runs have the outcome."""
+    groups = _named(points, key)
+    if len(points) < FEWEST * len(groups):
+        return []
+    counts = {value: (sum(point.outcome == name for point in group), len(group)) for value, group in groups.items()}
+    most = [value for value, counted in counts.items() if _most(counted)]
+    if not 0 < len(most) < len(groups) or len(most) > MOST_NAMES:
+        return []
+    hits, of = (sum(counts[value][side] for value in most) for side in (0, 1))
+    return [f"{'all' if hits == of else 'most'} of those with {_listed(key, most)} ({hits} of {of})"]
+
+
+def _named(points: Sequence[Point], key: str) -> dict[str, list[Point]]:
+    """The runs by their value of a key, as one would type it."""
+    found: dict[str, list[Point]] = {}
+    for point in points:
+        value = point.values.get(key)
+        found.setdefault(value if isinstance(value, str) else json.dumps(value), []).append(point)
+    return found
+
+
+def _listed(key: str, values: Sequence[str]) -> str:
+    """Values in words: `init zeros, normal or uniform`."""
+    *first, last = values
+    return f"{key} {', '.join(first)} or {last}" if first else f"{key} {last}"
 
 
 def _corner(points: Sequence[Point], name: str, x: str, y: str) -> str:

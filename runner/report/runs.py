@@ -17,7 +17,7 @@ from runner.report.phasemap import Point, outcome
 from runner.runs import journal
 from runner.runs.files import SUMMARY
 from runner.runs.names import REPEATS
-from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR
+from runner.sweeps.leaderboard import RUNS, SUMMARY_DIR, fold_place
 
 POINTS = 150_000  # numbers in all curves together; of each as many rows, evenly spread
 FEWEST, MOST = 12, 200  # points of a curve
@@ -148,12 +148,14 @@ def settings(sweep: Sweep) -> list[Setting]:
     found = []
     for numbers in folded.values():
         runs = [sweep.runs[number] for number in numbers]
-        values = [value for run in runs if math.isfinite(value := run.last.get(sweep.objective.metric, math.nan))]
+        ended = [run.last.get(sweep.objective.metric, math.nan) for run in runs if not run.failed]
+        values = [value for value in ended if math.isfinite(value)]
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if values else (math.nan,) * 3
         reached, failed = sum(run.summary["target"]["reached"] for run in runs), sum(run.failed for run in runs)
         own = {key: runs[0].values[key] for key in keys}
         found.append(Setting(own, numbers, (low, middle, high), reached, failed, _of_all(runs)))
-    return sorted(found, key=lambda one: _last_if_nan(sweep.objective.sign * one.quartiles[1]))
+    sign = sweep.objective.sign
+    return sorted(found, key=lambda one: fold_place(one.failed, len(one.runs), sign * one.quartiles[1]))
 
 
 def points(sweep: Sweep) -> list[Point]:
@@ -212,7 +214,3 @@ def _run(
 
 def _is_drawn(metric: str) -> bool:
     return metric.endswith("/cost") or is_score(metric) or metric == "grad_norm"
-
-
-def _last_if_nan(value: float) -> float:
-    return math.inf if math.isnan(value) else value

@@ -35,5 +35,5 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        print(refusal, file=sys.stderr)
+        print(terminal.folded(str(refusal), sys.stderr), file=sys.stderr)
         sys.exit(refusal.code)

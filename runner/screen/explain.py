@@ -1,5 +1,7 @@
 """What people read about a script: what was understood, with lines; what is wrong; the patch."""
 
+import sys
+
 from rich.console import Console
 from rich.markup import escape
 from rich.syntax import Syntax
@@ -10,7 +12,7 @@ from runner.diagnosis.script.sentences import mistake_of
 
 def show(report: Report) -> None:
     """The whole report."""
-    out = Console(soft_wrap=True, highlight=False)
+    out = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, emoji=False)
     out.print(f"[bold]{escape(report.path.name)}[/]")
     _understood(report, out)
     _checked(report, out)

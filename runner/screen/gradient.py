@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
-from rich.text import Text
 
 from runner.diagnosis.gradient.measure import Check, LayerCheck, PartCheck
 from runner.experiment.experiment import Experiment
 from runner.runs.gradients import Checked
-from runner.screen import terminal
-from runner.screen.terminal import console
+from runner.screen.terminal import console, say
 from runner.training.kinds import kind_of
 
 
@@ -18,7 +16,7 @@ def checked(found: Checked) -> None:
     """One line before training: how the gradient check of a network went out, and what it has cost."""
     of = f"gradient of {found.network}" if found.network else "gradient"
     took = f"({1000 * found.seconds:.0f} ms; diagnosis.check_gradients=false is without)"
-    console().print(Text(f"{of}: {_outcome(found)} {took}"), soft_wrap=True)
+    say(f"{of}: {_outcome(found)} {took}")
 
 
 def _outcome(found: Checked) -> str:
@@ -41,7 +39,7 @@ def remedy(experiment: Experiment) -> str:
 
 def show(found: Check, experiment: Experiment) -> None:
     """The table of layers, the worst coordinates of those that are wrong, the mistake."""
-    out, recipe = terminal.console(), experiment.recipe
+    out, recipe = console(), experiment.recipe
     shape = "-".join(str(width) for width in recipe.widths)
     network = f"{shape}, {experiment.output}, {experiment.loss}"
     kind = kind_of(recipe)
@@ -50,7 +48,8 @@ def show(found: Check, experiment: Experiment) -> None:
     rows = len(recipe.sets["train"].X)
     fault = experiment.config["fault"]["name"]
     asked = "" if fault == "none" else f", fault {fault}"
-    out.print(f"[bold]{experiment.dataset.name}[/] ({rows} rows)  {network}{asked}")
+    name = experiment.dataset.name
+    say(f"{name} ({rows} rows)  {network}{asked}", bold=len(name))
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title, justify in (("layer", "left"), ("rho", "right"), ("W", "right"), ("b", "right"), ("error", "right")):
         table.add_column(title, justify=justify)  # type: ignore[arg-type]
@@ -64,32 +63,32 @@ def show(found: Check, experiment: Experiment) -> None:
     out.print(table)
     for layer in found.layers:
         if not layer.ok and layer.worst:
-            out.print(Text(worst(layer)))
+            say(worst(layer))
     if found.note:
-        out.print(Text(found.note))
+        say(found.note)
     if found.mistake is None:
         if not found.note:
-            out.print("the gradient is the slope of the cost in every layer")
+            say("the gradient is the slope of the cost in every layer", "green")
         return
     _lines(found)
     if not any(each.sentence == found.mistake.sentence for each in found.lines):
-        out.print(Text(f"{found.mistake.kind}: {found.mistake.sentence}"), style="bold")
+        say(f"{found.mistake.kind}: {found.mistake.sentence}", "bold")
     if not found.lines and found.why:
-        out.print(Text(f"  not the line: {found.why}"))
+        say(f"  not the line: {found.why}")
     numbers: Mapping[str, float] = found.mistake.evidence
     if numbers:
-        out.print(Text("  " + ", ".join(f"{key} = {value:.6g}" for key, value in numbers.items())))
+        say("  " + ", ".join(f"{key} = {value:.6g}" for key, value in numbers.items()))
     if remedy(experiment):
-        out.print(Text(f"  {remedy(experiment)}"))
+        say(f"  {remedy(experiment)}")
 
 
 def _lines(found: Check) -> None:
     """The mistakes as compilers say them, so that editors can jump there: file:line: kind: sentence."""
     for each in found.lines:
         first, *more = each.told
-        terminal.console().print(Text(first), style="bold", soft_wrap=True)
+        say(first, "bold")
         for line in more:
-            terminal.console().print(Text(line), soft_wrap=True)
+            say(line)
 
 
 def as_json(found: Check) -> dict[str, Any]:

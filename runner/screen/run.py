@@ -4,9 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from datasets import survey
 from runner.experiment.experiment import Experiment
@@ -15,14 +13,16 @@ from runner.runs.files import relative
 from runner.runs.findings import WRONG_GRADIENT, advice, explained, headline
 from runner.runs.provenance import command
 from runner.runs.result import Result
-from runner.screen.terminal import console, number, sparkline
+from runner.screen.terminal import command as copied
+from runner.screen.terminal import console, number, say, sparkline
+from runner.screen.typed import typed
 from runner.training import shrink, threads
 from runner.training.kinds import kind_of
 
 
 def introduce(experiment: Experiment) -> None:
     """One line on what is trained, and one a note."""
-    out, recipe, config = console(), experiment.recipe, experiment.config
+    recipe, config = experiment.recipe, experiment.config
     shape = "-".join(str(width) for width in recipe.widths)
     rows = ", ".join(f"{n} {name}" for name, n in recipe.sizes.items())
     fault = "" if config["fault"]["name"] == "none" else f", fault {config['fault']['name']}"
@@ -34,19 +34,18 @@ def introduce(experiment: Experiment) -> None:
         network = f"{kind.title} {shape}, {kind.size} parameters"
     if kind.updates_itself:
         update = "its own step,"
-    out.print(
-        f"[bold]{experiment.dataset.name}[/] ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}, "
-        f"{recipe.plan.iterations} iterations, seed {recipe.seed}{fault}"
-    )
+    name = experiment.dataset.name
+    trained = f"{name} ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}"
+    say(f"{trained}, {recipe.plan.iterations} iterations, seed {recipe.seed}{fault}", bold=len(name))
     if experiment.dataset.source != "made":
-        out.print(Text(survey.overview(experiment.dataset)))
+        say(survey.overview(experiment.dataset))
         for line in survey.schema(experiment.dataset):
-            out.print(Text(line))
+            say(line)
     shrunk, blas = shrink.describe(recipe), threads.count(recipe)
     if shrunk or blas > 1:
-        out.print(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))
+        say(", ".join(filter(None, [shrunk, f"{blas} BLAS threads" if blas > 1 else None])))
     for note in experiment.notes:
-        out.print(Text(note))
+        say(note)
 
 
 def result(ended: Result) -> None:
@@ -61,32 +60,31 @@ def result(ended: Result) -> None:
             if key in metrics:  # a network of the user's own may have no predict(X)
                 table.add_row(key, number(ended.last.get(key)), number(ended.best.get(key)))
     table.add_row("grad_norm", number(ended.last.get("grad_norm")), "")
-    out.print(f"{ended.status} after {ended.step} iterations in {ended.seconds:.2f} s   {sparkline(ended.curve)}")
+    say(f"{ended.status} after {ended.step} iterations in {ended.seconds:.2f} s   {sparkline(ended.curve)}")
     out.print(table)
     for line in by_class.lines(ended.by_class):
-        out.print(Text(line))
+        say(line)
     if ended.nonfinite:
-        out.print(f"first non-finite value: {where(ended)}")
+        say(f"first non-finite value: {where(ended)}{came_back(ended)}")
     if ended.error:
-        out.print(Text(ended.error.rstrip()))
+        say(ended.error.rstrip())
     target = experiment.target
     relation = "<=" if target.metric.endswith("/cost") else ">="
-    met = "reached" if ended.target_reached else "missed"
+    met, style = ("reached", "green") if ended.target_reached else ("missed", "red")
     constant = f"   (always answering the base rate costs {experiment.constant_cost:.6g})"
     if math.isnan(experiment.constant_cost):
         constant = ""  # the cost is the user's own
-    out.print(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}")
-    out.print(f"in {relative(ended.directory)}")
+    say(f"target {target.metric} {relation} {target.value:.6g}: {met}{constant}", style)
+    say(f"in {relative(ended.directory)}")
 
 
 def findings(told: Sequence[Result], results: Sequence[Result]) -> None:
     """Why runs failed: of one run all of it, of a sweep's a line a cause, and what was not looked at."""
-    out = console()
     if len(results) == 1:
         for result in told:
             for number, finding in enumerate(result.findings, 1):
                 told_before = number > 1 and finding["meaning"] == result.findings[number - 2]["meaning"]
-                _finding(out, number, finding, told_before)
+                _finding(number, finding, told_before)
         return
     kinds = failures.kinds(results)
     seen = [kind for kind in kinds if any(run.findings for run in kind)]
@@ -96,25 +94,25 @@ def findings(told: Sequence[Result], results: Sequence[Result]) -> None:
     for cause, runs in counts.items():
         alike = sum(len(kind) for kind in kinds if any(run is one for run in runs for one in kind))
         many = f"{len(runs)} runs" if alike <= len(runs) else f"{len(runs)} looked at of {alike} runs that failed alike"
-        out.print(Text(f"diagnosis: {cause.rstrip('.')}: {many}, such as {runs[0].name}"))
+        say(f"diagnosis: {cause.rstrip('.')}: {many}, such as {runs[0].name}")
     if len(seen) < len(kinds):
         more = f"diagnosis.most={len(kinds)} diagnosis.seconds=600"
-        out.print(Text(f"{len(seen)} of {len(kinds)} kinds of failure were looked at; the others too: {more}"))
+        say(f"{len(seen)} of {len(kinds)} kinds of failure were looked at; the others too: {more}")
 
 
 def cure(failed: Result, run: Result | None) -> None:
     """The change that was found to reach the target, and its run; or what was tried."""
-    out, found = console(), failed.findings[0]["cure"]
+    found = failed.findings[0]["cure"]
     if run is not None and found["override"]:
-        out.print(Text(f"cured: {found['words']}, in {run.seconds:.2f} s each: {relative(run.directory)}"))
-        out.print(Text(f"  {command(run.experiment.overrides)}"))
+        say(f"cured: {found['words']}, in {run.seconds:.2f} s each: {relative(run.directory)}")
+        copied(typed(command(run.experiment.overrides)))
         return
-    out.print(Text(f"no cure: {found['words']}; the nearest:"))
+    say(f"no cure: {found['words']}; the nearest:")
     for each in sorted(found["tried"], key=lambda each: -each["reached"])[:5]:
-        out.print(Text(f"  {each['reached']} of {each['of']} seeds with {' '.join(each['overrides'])}"))
+        say(f"  {each['reached']} of {each['of']} seeds with {' '.join(each['overrides'])}")
 
 
-def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before: bool) -> None:
+def _finding(number: int, finding: Mapping[str, Any], told_before: bool) -> None:
     failed = finding["symptom"] != WRONG_GRADIENT
     head = (
         "and then" if number > 1 else "why it failed" if failed else "the target was reached, and the gradient is wrong"
@@ -123,16 +121,16 @@ def _finding(out: Console, number: int, finding: Mapping[str, Any], told_before:
         f" (layer {finding['layer']}, {finding['array']})" if finding["layer"] and not finding.get("headline") else ""
     )
     when = f"; {finding['symptom']} at step {finding['step']}" if failed else ""
-    out.print(Text(f"{head}: {headline(finding).rstrip('.')}{where}{when}"), soft_wrap=bool(finding.get("headline")))
+    say(f"{head}: {headline(finding).rstrip('.')}{where}{when}")
     for line in [*([] if told_before or not finding["meaning"] else [finding["meaning"]]), *finding["evidence"]]:
-        out.print(Text(f"  {line}"))
+        say(f"  {line}")
     if finding["alternatives"]:
         names = ", ".join(_words(name) for name in finding["alternatives"])
-        out.print(Text(f"  the evidence does not rule out: {names}"))
+        say(f"  the evidence does not rule out: {names}")
     if page := explained(finding):
-        out.print(Text(f"  about this cause: {page}"))
+        say(f"  about this cause: {page}")
     if finding["override"]:
-        out.print(Text(f"  {advice(finding)}: {' '.join(finding['override'])}"))
+        say(f"  {advice(finding)}: {' '.join(finding['override'])}")
 
 
 def _words(name: str) -> str:
@@ -143,3 +141,8 @@ def where(ended: Result) -> str:
     """The first non-finite value of a run, in words."""
     assert ended.nonfinite is not None
     return str(ended.nonfinite)
+
+
+def came_back(ended: Result) -> str:
+    """That a run went on after a value was not finite, and ended with finite ones; "" where it did not."""
+    return "" if ended.nonfinite is None or ended.failed else "; it came back: what it ended with is finite"

@@ -17,7 +17,9 @@ SUMMARY_DIR = "summary"  # of the sweep's own run, in the sweep's directory
 
 
 class Fold(NamedTuple):
-    """One setting over its seeds and folds: `quartiles` of the objective (25 %, median, 75 %) of runs that have one."""
+    """One setting over its seeds and folds: `quartiles` of the objective (25 %, median, 75 %) of the runs that have one
+    and did not fail; NaN where there are none.
+    """
 
     name: str
     metric: str
@@ -46,13 +48,24 @@ def kept(results: Sequence[Result]) -> list[Result]:
 
 
 def fold(results: Sequence[Result]) -> list[Fold]:
-    """The runs that differ in nothing but the seed or the fold, as one; the best median first."""
+    """The runs that differ in nothing but the seed or the fold, as one; the best median first, and last those settings
+    most of whose runs failed: what a run that diverged cost before says nothing good of it.
+    """
     settings: dict[str, list[Result]] = {}
     for result in results:
         settings.setdefault(setting(result.name), []).append(result)
     folds = [_fold(name, runs) for name, runs in settings.items()]
     sign = 1 if results[0].experiment.recipe.plan.mode == "min" else -1
-    return sorted(folds, key=lambda fold: sign * _number(fold.quartiles[1]))
+    return sorted(folds, key=lambda fold: fold_place(fold.failed, fold.n, sign * fold.quartiles[1]))
+
+
+def fold_place(failed: int, n: int, median: float) -> tuple[bool, float]:
+    """What settings are sorted by: `n` runs of which so many failed, and the median of the others, less is better.
+
+    >>> sorted([(9, 10, 0.1), (0, 10, 0.5), (1, 10, 0.3)], key=lambda one: fold_place(*one))
+    [(1, 10, 0.3), (0, 10, 0.5), (9, 10, 0.1)]
+    """
+    return math.isnan(median) or 2 * failed > n, _number(median)
 
 
 def setting(name: str) -> str:
@@ -87,7 +100,7 @@ def write(results: Sequence[Result], directory: Path) -> list[Path]:
 
 
 def _fold(name: str, runs: Sequence[Result]) -> Fold:
-    values = [run.objective for run in runs if math.isfinite(run.objective)]
+    values = [run.objective for run in runs if not run.failed and math.isfinite(run.objective)]
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist() if values else (math.nan,) * 3
     reached, failed = sum(run.target_reached for run in runs), sum(run.failed for run in runs)
     return Fold(name, runs[0].experiment.recipe.plan.objective, len(runs), (low, middle, high), reached, failed)

@@ -224,20 +224,27 @@ class Tracker:
             )
 
 
-def warning(tracked: Sequence[Tracked], store_uri: str) -> str | None:
-    """What to tell about runs not whole in the store, with the command that brings them there, and remarks, if any."""
+def warning(
+    tracked: Sequence[Tracked], store_uri: str, typed: Callable[[str], str] = lambda command: command
+) -> str | None:
+    """What to tell about runs not whole in the store, with the command that brings them there, and remarks, if any.
+
+    `typed` gives the command as it has to be typed.
+    """
     remarks = list(dict.fromkeys(note for run in tracked if run.ok and run.error for note in run.error.split("; ")))
-    told = [_missing(missing, tracked, store_uri)] if (missing := [run for run in tracked if not run.ok]) else []
+    told = [_missing(missing, tracked, store_uri, typed)] if (missing := [run for run in tracked if not run.ok]) else []
     more = [f"and {len(remarks) - MOST} more remarks"] if len(remarks) > MOST else []
     return "\n".join([*told, *remarks[:MOST], *more]) or None
 
 
-def _missing(missing: Sequence[Tracked], tracked: Sequence[Tracked], store_uri: str) -> str:
+def _missing(
+    missing: Sequence[Tracked], tracked: Sequence[Tracked], store_uri: str, typed: Callable[[str], str]
+) -> str:
     where = [run.directory for run in missing]
     if len(where) > 3:
         where = [Path(os.path.commonpath(where))]
     what = f"{len(missing)} of {len(tracked)} runs are" if len(tracked) > 1 else "the run is"
     reasons = "; ".join(sorted({run.error or "unknown" for run in missing})[:3])
-    command = shlex.join(["python", "-m", "runner.sync", *map(relative, where)])
+    command = typed(shlex.join(["python", "-m", "runner.sync", *map(relative, where)]))
     there = f"{what} not whole in {public(store_uri)} ({reasons})."
     return f"{there}\nNothing is lost, the journal has it: {command}"

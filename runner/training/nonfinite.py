@@ -22,13 +22,18 @@ class NonFinite(NamedTuple):
     first_bad_gradient: str | None
 
     @property
+    def what(self) -> str:
+        """Which array, in words: `cost of layer 2`."""
+        return f"{self.array} of layer {self.layer}"
+
+    @property
     def place(self) -> str:
         """Where, in words.
 
         >>> NonFinite(275, 2, "cost", "dZ").place
         'cost of layer 2 at step 275'
         """
-        return f"{self.array} of layer {self.layer} at step {self.step}"
+        return f"{self.what} at step {self.step}"
 
     def __str__(self) -> str:
         """Where, and what of the backward pass was first to go wrong.
