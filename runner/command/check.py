@@ -1,8 +1,8 @@
 """`python -m runner.check OVERRIDES`: is the gradient of what `python -m runner OVERRIDES` would train right?
 
-    layer    rho        relative error  verdict
-    1        1.000000   3.1e-10         right
-    2        1.000000   8.8e-11         right
+    layer       rho         W         b    error  verdict
+    1      1.000000  1.000000  1.000000  3.1e-10  right
+    2      1.000000  1.000000  1.000000  8.8e-11  right
     the gradient is the slope of the cost in every layer
 
 On a scratch copy: fresh Xavier weights, standardised inputs, all rows, float64, dropout off. Nothing is written. Of a

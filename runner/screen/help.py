@@ -5,14 +5,17 @@ its yaml, where the yaml is a choice of values (architecture=deep, a preset) or 
 """
 
 import inspect
+import json
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
+
+import yaml
 
 from runner.experiment import samplers
 from runner.experiment.compose import Composer
@@ -20,6 +23,7 @@ from runner.experiment.data import dataset_function
 from runner.experiment.groups import MODULES
 from runner.experiment.schema import options
 from runner.experiment.sources import BUILT_IN, Sources
+from runner.nn import activations, losses
 
 TITLES = {
     "dataset": "the data to learn from",
@@ -70,7 +74,11 @@ def text(sources: Sources = BUILT_IN) -> str:
     for group in groups:
         lines = [(f"{name}", _line(composer, group, name)) for name in composer.options(group)]
         title = f": {TITLES[group]}" if group in TITLES else ""
-        parts.append(_table(f"{group}=...{title}", lines))
+        shared, own = _keys_of({name: _config(composer, group, name) for name in composer.options(group)})
+        lines = [(name, f"{said} [{own[name]}]" if own[name] else said) for name, said in lines]
+        parts.append(_table(f"{group}=...{title}", [*lines, *([(f"{group}.*", shared)] if shared else [])]))
+        if group == "architecture":
+            parts += _names()
     presets = [(name, _comment(composer, "experiment", name)) for name in composer.options("experiment")]
     parts.append(_table("experiment=...: presets, each a choice in all groups", presets))
     parts.append(_table("Keys beside those of the groups' options", list(_keys())))
@@ -90,17 +98,64 @@ def _line(composer: Composer, group: str, name: str) -> str:
     return said.split("\n")[0].replace("`", "") or _comment(composer, group, name)
 
 
+def _names() -> Iterator[str]:
+    """What architecture.activation, .output and .loss can be, a table each."""
+    said = {"output": losses.OUTPUTS, "activation": options(activations, "Activation"), "loss": options(losses, "Head")}
+    auto = {
+        "output": [("auto", "what fits the labels: sigmoid for two classes, softmax for more, identity for numbers")],
+        "loss": [("auto", "cross_entropy where the outputs are probabilities of classes, else mean_squared_error")],
+    }
+    for key in ("activation", "output", "loss"):
+        lines = [(name, _said(one)) for name, one in said[key].items()]
+        yield _table(f"architecture.{key}=...", [*auto.get(key, []), *lines])
+
+
+def _said(one: Any) -> str:
+    """A function's first line, or the numbers that an output gives."""
+    if isinstance(one, losses.Output):
+        return f"gives numbers in ({one.low:g}, {one.high:g})"
+    return (inspect.getdoc(one) or "").split("\n")[0].replace("`", "")
+
+
+def _config(composer: Composer, group: str, name: str) -> dict[str, Any]:
+    """The keys of an option with their values."""
+    found = yaml.safe_load(_yaml(composer, group, name)) or {}
+    return {str(key): value for key, value in found.items() if key not in ("name", "defaults")}
+
+
+def _keys_of(configs: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, str]]:
+    """The keys that all options of a group have, with the values that they share, and those that only some have."""
+    first, *more = configs.values()
+    every = [key for key in first if all(key in config for config in more)]
+    same = {key for key in every if all(config[key] == first[key] for config in more)}
+    shared = ", ".join(_key(key, first[key]) if key in same else key for key in every)
+    return shared, {
+        name: ", ".join(_key(key, value) for key, value in config.items() if key not in every)
+        for name, config in configs.items()
+    }
+
+
+def _key(key: str, value: Any) -> str:
+    """A key with its value as it is typed; of a section only the key."""
+    return f"{key}.*" if isinstance(value, dict) else f"{key}={json.dumps(value).replace(' ', '')}".replace('"', "")
+
+
 def _comment(composer: Composer, group: str, name: str) -> str:
     """The comment that a yaml begins with, without what is there for Hydra and the command that it belongs to."""
-    place = urlparse(str(composer.repository.load_config(f"{group}/{name}").path))
-    folder: Any = files(place.netloc) if place.scheme == "pkg" else Path(place.path)
     lines = []
-    for line in (folder / f"{group}/{name}.yaml").read_text(encoding="utf-8").splitlines():
+    for line in _yaml(composer, group, name).splitlines():
         if not line.startswith("#"):
             break
         if not line.startswith(("# @package", "# python -m runner")):
             lines.append(line.lstrip("# "))
     return " ".join(lines)
+
+
+def _yaml(composer: Composer, group: str, name: str) -> str:
+    """The file of an option, as it is."""
+    place = urlparse(str(composer.repository.load_config(f"{group}/{name}").path))
+    folder: Any = files(place.netloc) if place.scheme == "pkg" else Path(place.path)
+    return str((folder / f"{group}/{name}.yaml").read_text(encoding="utf-8"))
 
 
 def _keys() -> Iterator[tuple[str, str]]:

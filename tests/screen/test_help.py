@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from runner.command import check
+from runner.experiment.build import compose
 from runner.experiment.compose import Composer
-from runner.screen import help
+from runner.experiment.schema import options
+from runner.nn import activations, losses
+from runner.screen import gradient, help
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,6 +29,24 @@ def test_help_has_a_line_about_every_option_of_every_group() -> None:
         section = shown.split(f"\n{group}=...", 1)[1].split("\n\n")[0]
         for option in composer.options(group):
             assert re.search(rf"^  {option} +\S.{{6}}", section, re.MULTILINE), f"{group}={option}"
+
+
+def test_help_names_what_the_network_can_be_made_of_and_every_key_of_a_group() -> None:
+    shown = help.text()
+    for key, module, kind in (("activation", activations, "Activation"), ("loss", losses, "Head")):
+        section = shown.split(f"\narchitecture.{key}=...", 1)[1].split("\n\n")[0]
+        assert set(options(module, kind)) <= set(re.findall(r"^  (\w+) ", section, re.MULTILINE))
+    assert set(losses.OUTPUTS) <= set(re.findall(r"^  (\w+) +gives", shown, re.MULTILINE))
+    flat = " ".join(shown.split())
+    for key in ("momentum=0.9", "beta1=0.9", "clip_norm=null", "hidden", "dropout=0.0", "scale=1.0"):
+        assert re.search(rf"[\[ ,]{re.escape(key)}[,\] ]", flat), key
+
+
+def test_the_table_in_the_help_of_check_is_the_one_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    experiment = compose(["dataset=xor"])
+    gradient.show(check.check_experiment(experiment), experiment)
+    (head,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("layer"))
+    assert head.split() in [line.split() for line in str(check.__doc__).splitlines()]
 
 
 def test_titles_are_of_groups_that_there_are() -> None:
