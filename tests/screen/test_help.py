@@ -38,7 +38,7 @@ def test_help_names_what_the_network_can_be_made_of_and_every_key_of_a_group() -
         assert set(options(module, kind)) <= set(re.findall(r"^  (\w+) ", section, re.MULTILINE))
     assert set(losses.OUTPUTS) <= set(re.findall(r"^  (\w+) +gives", shown, re.MULTILINE))
     flat = " ".join(shown.split())
-    for key in ("momentum=0.9", "beta1=0.9", "clip_norm=null", "hidden", "dropout=0.0", "scale=1.0"):
+    for key in ("momentum=0.9", "beta1=0.9", "clip_norm=null", "hidden", "dropout=0.0", "scale", "bias_scale=0.0"):
         assert re.search(rf"[\[ ,]{re.escape(key)}[,\] ]", flat), key
 
 
