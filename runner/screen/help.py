@@ -100,7 +100,11 @@ def _line(composer: Composer, group: str, name: str) -> str:
 
 def _names() -> Iterator[str]:
     """What architecture.activation, .output and .loss can be, a table each."""
-    said = {"output": losses.OUTPUTS, "activation": options(activations, "Activation"), "loss": options(losses, "Head")}
+    said: dict[str, Mapping[str, Any]] = {
+        "output": losses.OUTPUTS,
+        "activation": options(activations, "Activation"),
+        "loss": options(losses, "Head"),
+    }
     auto = {
         "output": [("auto", "what fits the labels: sigmoid for two classes, softmax for more, identity for numbers")],
         "loss": [("auto", "cross_entropy where the outputs are probabilities of classes, else mean_squared_error")],

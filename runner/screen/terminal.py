@@ -74,8 +74,10 @@ def folded(text: str, stream: TextIO | None = None) -> str:
 
 def _folded(line: str, width: int) -> str:
     indent = line[: len(line) - len(line.lstrip())]
-    whole = {"break_long_words": False, "break_on_hyphens": False, "expand_tabs": False}
-    return textwrap.fill(line, width, subsequent_indent=indent + "  ", **whole) if len(line) > width else line
+    if len(line) <= width:
+        return line
+    more = indent + "  "
+    return textwrap.fill(line, width, subsequent_indent=more, break_long_words=False, break_on_hyphens=False)
 
 
 def continued(line: str, stream: TextIO, indent: str = "") -> str:
