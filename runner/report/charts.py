@@ -7,7 +7,7 @@ from typing import Any
 
 from bokeh.embed import json_item
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool, Range1d
+from bokeh.models import BasicTickFormatter, ColumnDataSource, FactorRange, FixedTicker, HoverTool, Range1d
 from bokeh.palettes import Cividis256
 from bokeh.plotting import figure
 from bokeh.resources import Resources
@@ -47,6 +47,9 @@ def curves() -> Any:
     for scale in ("log", "linear"):
         page = _figure(f"curves-{scale}", 420, x_range=x_range, y_range=Range1d(start=0.1, end=1), y_axis_type=scale)
         page.xaxis.axis_label = "iterations"
+        if scale == "log":  # Bokeh's own says little below 1: page.js sets the ticks
+            page.yaxis.ticker = FixedTicker(ticks=[])
+            page.yaxis.formatter = BasicTickFormatter(power_limit_low=-4)
         lines = page.multi_line(
             "xs",
             "ys",

@@ -3,7 +3,7 @@
 import base64
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from runner.report.runs import Run, Sweep, points, settings
 from runner.runs import journal
 from runner.runs.files import FOLDER
 from runner.runs.names import REPEATS
+from runner.screen.typed import typed
 from runner.sweeps.importance import importance, sentence
 from runner.training.nonfinite import NonFinite
 
@@ -32,7 +33,7 @@ def html(sweep: Sweep) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"number": number, "value": value, "words": words, "place": lambda bad: str(NonFinite(**bad))}
+    jinja.filters |= {"number": number, "value": value, "words": words, "place": place_of, "typed": typed}
     phases = points(sweep)
     return jinja.get_template("page.html").render(
         sweep=sweep,
@@ -45,6 +46,8 @@ def html(sweep: Sweep) -> str:
         metrics=[metric for metric in sweep.metrics if "/" in metric],
         counts=counts(sweep.runs),
         reached=sum(run.summary["target"]["reached"] for run in sweep.runs),
+        reasons=reasons(sweep.runs),
+        undiagnosed=len([run for run in sweep.runs if missed(run) and not run.summary["findings"]]),
         wrong=[(place, run) for place, run in enumerate(sweep.runs) if run.failed or run.summary["findings"]],
         pictures=pictures(sweep.runs),
         environment=environment(sweep.runs),
@@ -103,6 +106,32 @@ def _is_better_high(metric: str, sweep: Sweep) -> bool:
     if metric == sweep.objective.metric:
         return sweep.objective.mode == "max"
     return is_score(metric)
+
+
+def reasons(runs: Sequence[Run]) -> dict[str, int]:
+    """Why runs failed, in words, and how many for each: errors first, the most frequent first."""
+    found: dict[tuple[bool, str], int] = {}
+    for run in runs:
+        error, bad = run.status == "error", run.summary["first_nonfinite"]
+        if run.failed:
+            last = (str(run.summary["error"] or "").strip().splitlines() or ["no reason is recorded"])[-1]
+            said = (
+                f"failed: {last}"
+                if error
+                else f"diverged: {NonFinite(**bad).what if bad else 'a value'} was not finite"
+            )
+            found[not error, said] = found.get((not error, said), 0) + 1
+    return {said: n for (_, said), n in sorted(found.items(), key=lambda item: (item[0][0], -item[1]))}
+
+
+def missed(run: Run) -> bool:
+    """Whether a run diverged, or ended and missed its target."""
+    return run.status == "diverged" or (run.status == "finished" and not run.summary["target"]["reached"])
+
+
+def place_of(bad: Mapping[str, Any]) -> str:
+    """Where a value was first not finite."""
+    return str(NonFinite(**bad))
 
 
 def counts(runs: Sequence[Run]) -> dict[str, int]:

@@ -208,7 +208,7 @@ def note(findings: Sequence[dict[str, Any]]) -> str:
         lines.append(f"### {number}. {headline(finding)}")
         meaning = f" {finding['meaning']}." if finding["meaning"] else ""
         lines.append(f"**{finding['symptom']}** at step {finding['step']}{where}.{meaning}")
-        lines.append("\n".join(f"- {line}" for line in finding["evidence"]))
+        lines.append("\n".join(f"- {line}" for line in finding["evidence"] if line.strip()))
         if finding["alternatives"]:
             lines.append(
                 "The evidence does not rule out: " + ", ".join(finding["alternatives"]).replace("_", " ") + "."

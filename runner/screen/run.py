@@ -123,7 +123,8 @@ def _finding(number: int, finding: Mapping[str, Any], told_before: bool) -> None
     when = f"; {finding['symptom']} at step {finding['step']}" if failed else ""
     say(f"{head}: {headline(finding).rstrip('.')}{where}{when}")
     for line in [*([] if told_before or not finding["meaning"] else [finding["meaning"]]), *finding["evidence"]]:
-        say(f"  {line}")
+        if line.strip():
+            say(f"  {line}")
     if finding["alternatives"]:
         names = ", ".join(_words(name) for name in finding["alternatives"])
         say(f"  the evidence does not rule out: {names}")

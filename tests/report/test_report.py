@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from runner import load, report
 from runner.report.page import html, payload
@@ -117,6 +118,34 @@ def test_seeds_are_folded_to_median_and_quartiles(folder: Path, page: Tables, tm
     words = shlex.split(page.column("settings", "command")[0].removeprefix("command"))
     done = command(tmp_path, *words[3:], "sweep.dry_run=true")
     assert done.stdout.count("a stack of 3") == 1, done.stdout
+
+
+def test_a_network_of_ones_own_has_its_report_and_its_pictures(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "tests/training/own/networks/style_attributes.py", tmp_path / "one.py")
+    own = ("dataset=xor", "architecture=own", "architecture.network=one:MLP", "training.iterations=40")
+    done = command(tmp_path, "-m", *own, "optimizer.lr=0.1,1", "tracking=none", "hydra.sweep.dir=sweep")
+    assert "report: sweep/report.html" in done.stdout, done.stdout + done.stderr
+    drawn = {path.name for path in (tmp_path / "sweep").glob("*/plots/*.png")}
+    assert drawn == {"cost.png", "layers.png", "boundary.png", "table.png"}
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "<li></li>" not in page
+    assert len(Tables(page).tables["runs"]) - 1 == 2
+
+
+def test_the_best_command_and_the_reasons_stand_first(folder: Path) -> None:
+    text = (folder / "sweep" / "report.html").read_text()
+    best = read(folder / "sweep").runs[0]
+    assert escape(best.summary["command"]) in text[: text.index("<nav")]
+    section = text[text.index('id="reasons"') : text.index("</ul>", text.index('id="reasons"'))]
+    assert "<li>3 diverged: Z of layer 2 was not finite</li>" in section
+    missed = [run for run in read(folder / "sweep").runs if not run.summary["target"]["reached"]]
+    left = len([run for run in missed if not run.summary["findings"]])
+    assert f"<li>{left} that diverged or missed the target were not diagnosed</li>" in section
+
+
+def test_a_key_that_is_no_number_has_its_sentence(folder: Path) -> None:
+    told = json.loads((folder / "sweep" / "phasemap.json").read_text())["sentences"]
+    assert any("at the base rate" in line and "of those with init zeros" in line for line in told), told
 
 
 def test_failures_stand_with_their_reasons(folder: Path) -> None:

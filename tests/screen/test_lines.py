@@ -122,10 +122,3 @@ def test_a_value_that_came_back_is_not_the_end_of_a_run(ended: Result, monkeypat
     came_back = failed(ended, "spike", status="finished", nonfinite=bad)
     assert "Z of layer 2 at step 7; it came back" in shown(monkeypatch, lambda: screen.result(came_back))
     assert "came back" not in shown(monkeypatch, lambda: screen.result(failed(ended, "end", nonfinite=bad)))
-
-
-def test_misses_that_nobody_looked_at_are_counted(ended: Result, monkeypatch: pytest.MonkeyPatch) -> None:
-    missed = [failed(ended, f"seed={i}", status="finished", target_reached=False) for i in range(4)]
-    text = shown(monkeypatch, lambda: screen.findings([], [ended, *missed]))
-    count = 4 + (not ended.target_reached)
-    assert text.startswith(f"not diagnosed: {count} more")

@@ -131,6 +131,18 @@ function curves() {
     if (scale === axis && values.length) limits(page.y_range, values[0], values[values.length - 1], axis === "log");
     limits(page.x_range, 0, last, false);
   }
+  const shown = model("curves-log").y_range;
+  model("curves-log-y").ticker.ticks = decades(shown.start, shown.end);
+}
+
+/* 1, 2 and 5 of each decade in between; of many decades only their beginnings. */
+function decades(low, high) {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const step = Math.max(1, Math.ceil((last - first) / 10));
+  const within = last - first > 4 ? [1] : [1, 2, 5];
+  const ticks = [];
+  for (let power = first; power <= last; power += step) for (const digit of within) ticks.push(Number(`${digit}e${power}`));
+  return ticks.filter((tick) => tick >= low && tick <= high);
 }
 
 const PHASES = -1;
@@ -313,6 +325,15 @@ async function main() {
   });
   for (const [ids, action] of [["curves", curves], ["heat", heat], ["boxes", boxes]])
     for (const select of every(`#${ids}-section select`)) select.addEventListener("change", action);
+  for (const command of every("td details")) command.addEventListener("toggle", () => {
+    if (command.open) command.scrollIntoView({ block: "nearest", inline: "end" });
+  });
+  element("copy")?.addEventListener("click", async () => {
+    const command = element("best-command");
+    getSelection().selectAllChildren(command);
+    const done = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
+    element("copy").textContent = done || document.execCommand("copy") ? "Copied" : "Selected: press Ctrl+C";
+  });
   element("phases-show")?.addEventListener("click", () => {
     element("heat-metric").value = String(PHASES);
     heat();
