@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
@@ -37,6 +37,7 @@ from runner.experiment.heads import head_for, head_problems, label_problems
 from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
 from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
+from runner.experiment.scripts import goal_of, scripted
 from runner.experiment.sources import Sources
 from runner.experiment.tracking import decided
 from runner.nn import activations, faults, losses
@@ -49,6 +50,7 @@ from runner.training.own.network import NetworkProblem
 from runner.training.own.parts import parts_of, widths_of
 from runner.training.own.probe import Untrained, examined, own_fault_problems, trial
 from runner.training.recipe import Data, Named, OwnSource, Plan, Recipe
+from runner.training.script.program import Program
 
 ROWS = 200  # about so many rows a run, where training.log_every is auto
 
@@ -107,8 +109,12 @@ def build_plain(plain: dict[str, Any], overrides: Sequence[str] = (), dataset: D
     `dataset` is what it names, where that has been loaded already, perhaps on another machine. Each step refuses what
     it finds wrong, all of it at once, and the next one relies on that.
     """
-    data = _prepared(plain, _found(plain, dataset))
-    network = _ours(plain, data) if data.architecture.own is None else _theirs(plain, data, overrides)
+    script = scripted(plain)
+    data = _prepared(plain, _found(plain, dataset if script is None else script.dataset))
+    if script is not None:
+        network = _watched(plain, data, script.program)
+    else:
+        network = _ours(plain, data) if data.architecture.own is None else _theirs(plain, data, overrides)
     course = _planned(plain, data, network)
     return Experiment(
         config=plain,
@@ -254,6 +260,14 @@ def _theirs(plain: dict[str, Any], data: Material, overrides: Sequence[str]) -> 
     return Network(recipe, data.architecture.activation, "its own cost", float("nan"), problems)
 
 
+def _watched(plain: dict[str, Any], data: Material, program: Program) -> Network:
+    """A script of the user's: what it computes is its own."""
+    recipe = _recipe(plain, data, faults.Fault(), data.architecture, ())
+    scored: Literal["accuracy", "r2"] = "r2" if program.score and program.score["kind"] == "R2" else "accuracy"
+    recipe = replace(recipe, script=program, scored=scored)
+    return Network(recipe, data.architecture.activation, "its own cost", float("nan"), [])
+
+
 def _recipe(
     plain: dict[str, Any],
     data: Material,
@@ -332,6 +346,8 @@ def _planned(plain: dict[str, Any], data: Material, network: Network) -> Course:
         except NetworkProblem as error:
             raise ConfigError(error.problems) from error
         target, constant = _own_target(recipe, untrained), untrained.base
+    if recipe.script is not None and (goal := goal_of(recipe.script)) is not None:
+        target = Target(*goal)
     return Course(recipe, target if wanted is None else Target(**wanted), constant, ranked_by)
 
 

@@ -67,7 +67,8 @@ def problems_of(plain: dict[str, Any]) -> list[str]:
     """Everything that can be said of the configuration without looking at the data."""
     sections = {*MODULES, "dataset", "training", "objective", "tracking", "sweep", "search", "diagnosis", "experiment"}
     problems = []
-    for section in sections - {"experiment"}:
+    sections |= {"script"}  # whose problems are told where it is read
+    for section in sections - {"experiment", "script"}:
         if not isinstance(plain.get(section), dict):
             problems.append(f"{section} must be a group's option or a mapping of keys. Got {show(plain.get(section))}.")
     if problems:

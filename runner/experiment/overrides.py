@@ -22,8 +22,11 @@ def quoted(override: str) -> str:
 
     Only where it says what a file, a column or a run is called, and would not parse otherwise.
     """
+    if override.startswith("script.set."):
+        override = f"++{override}"  # which names there are, the script says
     key, _, value = override.partition("=")
-    if not key.lstrip("+").startswith(("dataset.", "tracking.", "search.", "sweep.")) or value[:1] in (
+    read = ("dataset.", "tracking.", "search.", "sweep.", "script.")
+    if not key.lstrip("+").startswith(read) or value[:1] in (
         "",
         "[",
         "{",

@@ -71,8 +71,9 @@ class Result:
         self.last.update(values)
         for name in self.experiment.recipe.sets:
             cost, score = f"{name}/cost", f"{name}/{self.experiment.recipe.scored}"
-            if math.isfinite(values[cost]):
+            if math.isfinite(values.get(cost, math.nan)):  # a script may compute it now and then
                 self.best[cost] = min(self.best.get(cost, math.inf), values[cost])
             if math.isfinite(values.get(score, math.nan)):
                 self.best[score] = max(self.best.get(score, -math.inf), values[score])
-        self.curve.append(values["train/cost"])
+        if "train/cost" in values:
+            self.curve.append(values["train/cost"])

@@ -34,6 +34,11 @@ def introduce(experiment: Experiment) -> None:
         network = f"{kind.title} {shape}, {kind.size} parameters"
     if kind.updates_itself:
         update = "its own step,"
+    if not kind.known and not kind.in_memory:  # a script: all else is its own
+        say(f"{kind.title}  {kind.size} parameters, its own steps, seed {recipe.seed}", bold=len(kind.title))
+        for note in experiment.notes:
+            say(note)
+        return
     name = experiment.dataset.name
     trained = f"{name} ({rows})  {network}, {update} lr {config['optimizer']['lr']:g}"
     say(f"{trained}, {recipe.plan.iterations} iterations, seed {recipe.seed}{fault}", bold=len(name))

@@ -4,6 +4,7 @@ from runner.training.compiled.kind import CompiledKind
 from runner.training.dense import DenseKind
 from runner.training.own.kind import OwnKind
 from runner.training.recipe import Recipe
+from runner.training.script.kind import ScriptKind
 from runner.training.streamed import StreamedKind
 from runner.training.trainable import Kind
 
@@ -16,6 +17,8 @@ def kind_of(recipe: Recipe) -> Kind:
     >>> kind.known, kind.stacks, list(kind.arrays(kind.start([kind.recipe]).parameters(0)))
     (True, True, ['W1', 'b1', 'W2', 'b2'])
     """
+    if recipe.script is not None:
+        return ScriptKind(recipe, recipe.script)
     if recipe.own is not None:
         return OwnKind(recipe, recipe.own)
     if recipe.engine == "compiled":

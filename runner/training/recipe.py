@@ -14,6 +14,7 @@ from runner.nn.losses import Head
 from runner.nn.optimizers import Optimizer
 from runner.nn.schedules import Schedule
 from runner.nn.types import Array
+from runner.training.script.program import Program
 
 
 class Data(NamedTuple):
@@ -111,6 +112,7 @@ class Recipe:
     dtype: Literal["float64", "float32"] = "float64"
     own: OwnSource | None = None  # a network of the user's own: activation, head and initializer have no part in it
     source: Source | None = None  # of the rows to train on, where they are streamed
+    script: Program | None = None  # a script of the user's, which is watched: of all else only seed and plan are its
     named: Named | None = None  # by what names an engine finds its kernels
     engine: Literal["numpy", "compiled"] = "numpy"  # as it is resolved
 

@@ -117,7 +117,8 @@ class _Loop:
 
     def interrupt(self) -> Iterator[Event]:
         """End all that are still running, so that they can be resumed."""
-        yield from self.look(self.stack.measure().values["train/cost"])
+        values = self.stack.measure().values
+        yield from self.look(values.get("train/cost", np.zeros(len(self.stack.members))))
         if self.running:
             yield self.checkpoint()
             yield from self.end(np.arange(len(self.stack.members)), "interrupted")

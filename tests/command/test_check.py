@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATASETS = sorted(path.stem for path in (ROOT / "conf" / "dataset").glob("*.yaml"))
 PRESETS = sorted(
     path.relative_to(ROOT / "conf" / "experiment").with_suffix("").as_posix()
-    for path in (ROOT / "conf" / "experiment").rglob("*.yaml")
+    for path in (ROOT / "conf" / "experiment").glob("*/*.yaml")  # script.yaml needs a script
 )
 COMBINATIONS = [
     (activation, output, loss, l2, dropout, hidden)

@@ -22,7 +22,7 @@ from runner.runs.trace import Trace
 PRESETS = sorted(
     path.relative_to(folder).with_suffix("").as_posix()
     for folder in [Path(__file__).resolve().parents[2] / "conf" / "experiment"]
-    for path in folder.rglob("*.yaml")
+    for path in folder.glob("*/*.yaml")  # script.yaml needs a script
 )
 # Beside cost.png and layers.png.
 OF_THE_DATA = {
