@@ -33,7 +33,7 @@ from runner.experiment.data import (
 )
 from runner.experiment.experiment import DiagnosisOptions, Experiment, SweepOptions, Target
 from runner.experiment.groups import call, function, problems_of
-from runner.experiment.heads import head_for, head_problems, label_problems
+from runner.experiment.heads import head_for, head_problems, label_problems, unlike_own
 from runner.experiment.objectives import Objective, no_metric, objective_problems, objectives
 from runner.experiment.samplers import search_options
 from runner.experiment.schema import ConfigError, options
@@ -205,7 +205,7 @@ def _asked(plain: dict[str, Any]) -> dict[str, Any]:
 def _prepared(plain: dict[str, Any], dataset: Dataset) -> Material:
     """The data as arrays, where output function, loss and labels go together."""
     architecture: Architecture = call("architecture", plain["architecture"])
-    _refuse(_unlike_own(architecture, dataset, plain))
+    _refuse(unlike_own(architecture, dataset, plain))
     if architecture.own is not None and plain["dataset"].get("target_scaling") != "standardise":
         dataset = unscaled(dataset) if dataset.targets is not None else dataset
     output, loss = head_for(architecture, dataset)
@@ -376,20 +376,6 @@ def _without_missing(node: Any) -> Any:
     if isinstance(node, dict):
         return {str(key): _without_missing(value) for key, value in node.items() if value != "???"}
     return node
-
-
-def _unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, Any]) -> list[str]:
-    """What of the data is for our own networks: one of the user's gets its targets as they are, or standardised."""
-    problems = []
-    if architecture.own is not None and plain["dataset"].get("target_scaling") == "log":
-        problems.append("dataset.target_scaling must be auto, none or standardise with architecture=own. Got log.")
-    scaling = plain["dataset"].get("scaling")
-    as_is = architecture.own is not None and architecture.own.inputs == "as_is" and dataset.image_shape is None
-    if as_is and scaling not in (None, "none", "auto"):
-        problems.append(f"dataset.scaling must be none with architecture.inputs=as_is. Got {scaling}.")
-    if architecture.own is not None and dataset.class_weight is not None:
-        problems.append("dataset.class_weight must be null with architecture=own, whose cost is its own.")
-    return problems
 
 
 def _fault_problems(plain: dict[str, Any], data: Material, fault: faults.Fault) -> list[str]:

@@ -60,3 +60,17 @@ def label_problems(plain: dict[str, Any], architecture: Architecture, dataset: D
         f"label{'s' if len(outside) > 1 else ''} {what}. architecture.output=auto fits the labels; "
         "allow_unreachable_labels=true trains all the same."
     ]
+
+
+def unlike_own(architecture: Architecture, dataset: Dataset, plain: dict[str, Any]) -> list[str]:
+    """What of the data is for our own networks: one of the user's gets its targets as they are, or standardised."""
+    problems = []
+    if architecture.own is not None and plain["dataset"].get("target_scaling") == "log":
+        problems.append("dataset.target_scaling must be auto, none or standardise with architecture=own. Got log.")
+    scaling = plain["dataset"].get("scaling")
+    as_is = architecture.own is not None and architecture.own.inputs == "as_is" and dataset.image_shape is None
+    if as_is and scaling not in (None, "none", "auto"):
+        problems.append(f"dataset.scaling must be none with architecture.inputs=as_is. Got {scaling}.")
+    if architecture.own is not None and dataset.class_weight is not None:
+        problems.append("dataset.class_weight must be null with architecture=own, whose cost is its own.")
+    return problems
