@@ -61,7 +61,7 @@ def test_hydra_is_told_no_password_be_it_typed_or_in_a_yaml_file(tmp_path: Path,
     checked = Checked(Sources(config_path=str(tmp_path), config_name="mine"))
     overrides = checked.guarded(overrides)
     order = ordered(checked, overrides, "-m" in more)
-    told = words_for_hydra(checked, order, overrides, "-m" in more)
+    told = words_for_hydra(checked, order, overrides)
     assert WORD not in str(told)
     jobs = getattr(order, "jobs", [told])
     assert more[:1] == ["search=random"] or all(
