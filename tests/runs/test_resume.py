@@ -20,7 +20,7 @@ from runner.sweeps import jobs as sweep
 ROOT = Path(__file__).resolve().parents[2]
 PRESETS = sorted(
     path.relative_to(ROOT / "conf" / "experiment").with_suffix("").as_posix()
-    for path in (ROOT / "conf" / "experiment").rglob("*.yaml")
+    for path in (ROOT / "conf" / "experiment").glob("*/*.yaml")  # script.yaml needs a script
 )
 
 
