@@ -229,6 +229,8 @@ def load(directory: Path) -> Trace:
 
 def scored(network: Mapping[str, Any]) -> str:
     """What the score of a network is called: accuracy, or r2 of a regression; several labels a row have an accuracy."""
+    if "script" in network:
+        return str(network["script"]["scored"])
     labels = bool(network.get("targets")) and network["output"] == "sigmoid"
     return "r2" if network["classes"] is None and not labels else "accuracy"
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runner import load, run
+from runner.command import replay
 from runner.experiment.build import compose
 from runner.experiment.schema import ConfigError
 from runner.runs import trace
@@ -81,3 +83,9 @@ def test_a_run_is_recorded_like_any_other(path: Path) -> None:
     made = trace.traced(experiment)
     assert (made.status, made.steps[-1]) == ("finished", 12)
     assert np.isfinite(made["weight_norm/W1"]).all()
+
+
+def test_its_record_replays_bit_for_bit(path: Path, tmp_path: Path) -> None:
+    recorded = run(["experiment=script", f"script.path={path}"], tmp_path / "run")
+    assert "train/accuracy" in recorded.values
+    assert replay.compare(load(tmp_path / "run"), recorded, resumed=False) is None

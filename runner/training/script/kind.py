@@ -56,8 +56,8 @@ class ScriptKind:
         return {name: part.reshape(shape) for (name, shape), part in zip(self.program.layout, cut, strict=True)}
 
     def recorded(self) -> dict[str, Any]:
-        found = self.program.understood
-        return {"script": {"path": str(self.program.source.path), "loop": found.loop.line, "argv": self.program.argv}}
+        path, loop = str(self.program.source.path), self.program.understood.loop.line
+        return {"script": {"path": path, "loop": loop, "argv": self.program.argv, "scored": self.recipe.scored}}
 
     def start(self, recipes: Sequence[Recipe], state: Snapshot | None = None) -> ScriptStack:
         return ScriptStack.start(recipes) if state is None else ScriptStack(recipes, state)
