@@ -14,6 +14,7 @@ from runner.training.script.process import Limits
 from runner.training.script.source import ScriptProblem, Source
 from runner.training.script.study import Study
 from runner.training.script.survey import Survey
+from runner.training.script.unfound import did_not, why_none
 from runner.training.script.visits import Visits
 
 COST_WORDS = re.compile(r"cost|loss|err|mse|sse|nll|entropy|objective|(^|\W)[jel](\W|$)", re.IGNORECASE)
@@ -127,7 +128,7 @@ def understand(source: Source, told: Told, scratch: Path, seconds: float = 60.0)
     if best is None:
         if (why := study.seen.get("problem")) is not None:
             raise RuntimeError(why)
-        raise ScriptProblem(_did_not(source, survey, "no iteration of the loop could be watched"))
+        raise ScriptProblem(did_not(source, survey, "no iteration of the loop could be watched"))
     iteration, study, cost = best
     if told.cost is not None and cost is None:
         raise ScriptProblem(_no_cost(source, study, told.cost))
@@ -160,7 +161,7 @@ def _loops(source: Source, survey: Outcome, told: Told, seconds: float) -> tuple
         if not passed:
             raise ScriptProblem(f"--loop {told.loop}: its iterations change no array that lives on.")
     if not passed:
-        raise ScriptProblem(_why_none(source, survey, seconds))
+        raise ScriptProblem(why_none(source, survey, seconds))
     outer = min(passed, key=lambda key: len(seen[key]["parents"]))
     within = [key for key in passed if key == outer or outer in seen[key]["parents"]]
     inner = max(
@@ -173,50 +174,6 @@ def _loops(source: Source, survey: Outcome, told: Told, seconds: float) -> tuple
 def _sizes(probe: dict[str, Any]) -> int:
     """How many arrays last and take part: those a loop of one update has in common with the loop around it."""
     return sum(1 for each in probe.values() if each["lasts"] and each["shape"])
-
-
-def _why_none(source: Source, survey: Outcome, seconds: float) -> str:
-    """Why no loop was found: the script's own failure, or what was looked for."""
-    name = source.path.name
-    if survey.status == "input":
-        return f"{name} asks for input(), and explain has nobody to answer. Put the value there instead."
-    if survey.status == "raised":
-        return _did_not(source, survey, "")
-    if survey.status in ("memory", "processes", "gone"):
-        return _did_not(source, survey, "")
-    looked = ", ".join(
-        f"{source.where(survey.loops[key].line)} ({survey.loops[key].text}: "
-        + (f"changes {', '.join(each['changed'][:4])})" if each["changed"] else "changes no array that lives on)")
-        for key, each in list(survey.seen.get("loops", {}).items())[:4]
-        if key in survey.loops
-    )
-    if survey.status == "time":  # what was not seen in time may be there
-        far = f" Seen until then: {looked}." if looked else ""
-        return f"{name} was not understood within {seconds:.0f} s.{far} Give it longer: --seconds N."
-    return (
-        f"{name}: no loop that trains was found. Looked for: a loop whose iterations change "
-        f"float arrays that live on, by steps that depend on them. Seen: {looked or 'no loop that ran three times'}. "
-        "Say which it is: --loop LINE, --parameters W1,b1, --cost NAME."
-    )
-
-
-def _did_not(source: Source, outcome: Outcome, otherwise: str) -> str:
-    name = source.path.name
-    if outcome.status == "raised":
-        where = ""
-        if outcome.traceback:
-            file, line, _ = outcome.traceback[-1]
-            where = f", {source.where(line)}" if file == name else f", {file} line {line}"
-            where += f": {source.line(line)}" if file == name else ""
-        return f"{name} does not run{where}: {outcome.problem}"
-    reasons = {
-        "memory": "it took more memory than it may, and was ended",
-        "processes": "it started more processes than it may, and was ended",
-        "gone": "it ended its own process",
-        "time": "it took more time than it may, and was ended",
-        "input": "it asks for input(), and explain has nobody to answer",
-    }
-    return f"{name}: {reasons.get(outcome.status, otherwise)}."
 
 
 def _is_named(site: Site) -> bool:

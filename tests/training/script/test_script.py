@@ -84,6 +84,16 @@ def test_of_a_script_that_takes_too_long_nothing_is_said_that_was_not_seen(tmp_p
     assert "no loop" not in str(problem.value)
 
 
+def test_weights_that_all_begin_at_zero_and_never_move_are_named(tmp_path: Path) -> None:
+    text = "import numpy as np\nX = np.array([[0., 0, 1, 1], [0, 1, 0, 1]])\nY = np.array([[0., 1, 1, 0]])\n"
+    text += (
+        "V = np.zeros((3, 2))\nW = np.zeros((1, 3))\nfor i in range(100):\n    A = np.tanh(V @ X)\n    D = W @ A - Y\n"
+    )
+    text += "    V -= 0.1 * (W.T @ D) * (1 - A**2) @ X.T\n    W = W - 0.1 * D @ A.T\n"
+    with pytest.raises(ScriptProblem, match=r"line 6 updates V \(line 9\), W \(line 10\), and none of them moved"):
+        understand(read(written(tmp_path, text)), Told(), scratch())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", RIGHT, ids=lambda path: path.stem)
 def test_every_style_is_understood_without_help(path: Path) -> None:
