@@ -25,7 +25,7 @@ def tags(directory: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("post", ["xor", "flower", "parity"])
+@pytest.mark.parametrize("post", ["xor", "parity"])
 def test_the_cure_of_a_post_is_searched_run_and_linked(post: str, tmp_path: Path) -> None:
     words = [f"experiment=posts/{post}", "diagnosis.cure=true", "tracking=none", "plots=false", "hydra.run.dir=run"]
     command = [sys.executable, "-m", "runner", *words]
