@@ -39,15 +39,17 @@ class Server:
         self.command = [str(python), "-W", "ignore", "-m", "mlflow", "server", *where, *store]
 
     def start(self):
-        with (self.folder / "server.log").open("ab") as log:
-            streams = {"stdout": log, "stderr": log, "start_new_session": True}
-            own = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
-            self.process = subprocess.Popen(self.command, cwd=self.folder, env=own | self.variables, **streams)
-        try:
-            until(self.answers, 120)
-        except AssertionError:  # nobody else would stop it
+        for _ in range(3):  # now and then one hangs as it starts
+            with (self.folder / "server.log").open("ab") as log:
+                streams = {"stdout": log, "stderr": log, "start_new_session": True}
+                own = {key: value for key, value in environment().items() if key != "PYTHONPATH"}
+                self.process = subprocess.Popen(self.command, cwd=self.folder, env=own | self.variables, **streams)
+            with contextlib.suppress(AssertionError):
+                until(lambda: self.process.poll() is not None or self.answers(), 120)
+            if self.process.poll() is None and self.answers():
+                return
             self.stop()
-            raise
+        raise AssertionError((self.folder / "server.log").read_text())
 
     def answers(self):
         try:
@@ -58,7 +60,8 @@ class Server:
 
     def stop(self):
         if self.process is not None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
 

@@ -58,7 +58,6 @@ def rows(kind: str) -> np.ndarray:
 ASK = """
 import sys
 import numpy as np, mlflow, pandas as pd
-from tests.commands import quick
 model, X = mlflow.pyfunc.load_model(sys.argv[1]), np.load(sys.argv[2])
 by_name = model.unwrap_python_model().network.encoding is not None  # of a table
 names = ["height", "weight"] if by_name else []

@@ -15,7 +15,7 @@ import pytest
 
 from runner.sweeps.workers.cluster import INSTALL
 from tests.stores import until
-from tests.swept import ROOT, runs, same, start, sweep, two_cores
+from tests.swept import ROOT, same, start, sweep, two_cores
 
 pytestmark = pytest.mark.slow
 RAY = Path(sys.executable).with_name("ray")
@@ -79,7 +79,7 @@ def test_a_node_killed_in_mid_sweep_costs_nothing_but_time(
     address, nodes = cluster
     words = ("sweep.backend=ray", f"sweep.address={address}")
     process = start(tmp_path / "ours", *SWEEP, *words)
-    until(lambda: len(runs(tmp_path / "ours")) >= 2 or process.poll() is not None, 120)
+    until(lambda: len(list(tmp_path.glob("ours/multirun/*/*/*/journal.jsonl"))) >= 2 or process.poll() is not None, 240)
     assert process.poll() is None, process.communicate()
     time.sleep(1)
     kill(nodes[1])
