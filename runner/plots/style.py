@@ -30,6 +30,7 @@ CLASSES = ("#56B4E9", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#D55E00", "#0
 HEAD = 0.72  # inches above the axes: the headline and the line below it
 TITLE, BELOW, LINE = 0.32, 0.56, 0.19  # inches: of a panel's title, of what stands under its x axis, of a legend's line
 LETTER = 0.075  # inches: of a number at a tick
+GAP = 0.19  # inches from an axis to its label, where the numbers between them have no letters
 STYLE = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -111,7 +112,7 @@ def beside(axes: Axes) -> None:
     ticks = [tick for tick in axis.get_majorticklocs() if low <= tick <= high]
     letters = max((len(text) for text in axis.get_major_formatter().format_ticks(ticks)), default=0)
     scale = axes.get_figure(root=True).dpi_scale_trans  # type: ignore[union-attr]
-    left = ScaledTranslation(-0.12 - LETTER * letters, 0, scale)
+    left = ScaledTranslation(-GAP - LETTER * letters, 0, scale)
     axis.set_label_coords(0, 0.5, axes.transAxes + left)
     axes.xaxis.set_label_coords(0.5, 0, axes.transAxes + ScaledTranslation(0, -0.25, scale))
 

@@ -79,6 +79,27 @@ def test_the_same_run_gives_the_same_pixels(tmp_path: Path) -> None:
         np.testing.assert_array_equal(imread(one), imread(other))
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["dataset=spiral", "architecture.hidden=[8,8,8]", "training.iterations=1500"],
+        ["dataset=xor", "optimizer=gd", "optimizer.lr=300", "architecture.activation=relu", "training.iterations=40"],
+    ],
+)
+def test_the_name_of_an_axis_stands_beside_its_numbers_not_on_them(overrides: list[str], tmp_path: Path) -> None:
+    for figure in plots.figures(run(overrides, tmp_path), None).values():
+        figure.canvas.draw()
+        for axis in (axis for axes in figure.axes for axis in (axes.yaxis, axes.xaxis) if axis.label.get_text()):
+            name = axis.label.get_window_extent()
+            assert name.x0 >= 0, axis.label.get_text()
+            shown = [tick.label1 for tick in axis.get_major_ticks() if tick.label1.get_text()]
+            low, high = sorted(axis.get_view_interval())
+            for text in (
+                text for tick, text in zip(axis.get_majorticklocs(), shown, strict=False) if low <= tick <= high
+            ):
+                assert not name.overlaps(text.get_window_extent()), (axis.label.get_text(), text.get_text())
+
+
 def test_the_headline_says_the_result(tmp_path: Path) -> None:
     trace = run(["training.iterations=1000", "optimizer.lr=0.1"], tmp_path / "flower")
     right = percent(trace["train/accuracy"][-1])

@@ -160,6 +160,23 @@ def test_where_no_worker_lives_the_sweep_says_so(composer: Composer, tmp_path: P
     assert not any(tmp_path.iterdir())
 
 
+def test_a_crew_with_a_worker_alive_is_not_given_up_though_no_other_starts(composer: Composer, tmp_path: Path) -> None:
+    class OneOf(Mortals):
+        hired: list[Mortal]
+
+        def hire(self) -> Mortal:
+            self.hired = [*getattr(self, "hired", []), Mortal(self)]
+            return self.hired[-1]
+
+        def hear(self, workers: Sequence[Mortal], seconds: float) -> list[tuple[Mortal, Message]]:
+            dead = [(worker, Died("signal 9")) for worker in workers if worker is not self.hired[0]]
+            return [*dead, *super().hear([worker for worker in workers if worker is self.hired[0]], seconds)]
+
+    made = jobs(composer, tmp_path, "dataset=xor", "seed=range(6)", "training.iterations=20")
+    results = executor.run(made, [[number] for number in range(6)], OneOf())
+    assert [result.status for result in results] == ["finished"] * 6
+
+
 def planned(composer: Composer, *overrides: str) -> planning.Plan:
     return planning.plan([compose_with(composer, job) for job in composer.expand(overrides)], cores=4)
 
